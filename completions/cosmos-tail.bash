@@ -40,6 +40,9 @@ _cosmos__tail() {
             cosmos__tail,completions)
                 cmd="cosmos__tail__subcmd__completions"
                 ;;
+            cosmos__tail,definitions)
+                cmd="cosmos__tail__subcmd__definitions"
+                ;;
             cosmos__tail,demo)
                 cmd="cosmos__tail__subcmd__demo"
                 ;;
@@ -90,6 +93,9 @@ _cosmos__tail() {
                 ;;
             cosmos__tail__subcmd__help,completions)
                 cmd="cosmos__tail__subcmd__help__subcmd__completions"
+                ;;
+            cosmos__tail__subcmd__help,definitions)
+                cmd="cosmos__tail__subcmd__help__subcmd__definitions"
                 ;;
             cosmos__tail__subcmd__help,demo)
                 cmd="cosmos__tail__subcmd__help__subcmd__demo"
@@ -242,7 +248,7 @@ _cosmos__tail() {
 
     case "${cmd}" in
         cosmos__tail)
-            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version ranges ls tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help"
+            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version ranges ls definitions tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -288,6 +294,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -308,7 +330,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__acceptance)
-            opts="-d -c -v -q -h -V --scratch-database --yes --report --directory --split --split-wait --clean-up --max-ru --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-d -c -v -q -h -V --scratch-database --yes --report --directory --split --split-wait --clean-up --max-ru --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -374,6 +396,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -394,7 +432,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__compare)
-            opts="-f -d -c -v -q -h -V --with --from-container --source-profile --input --delimiter --types --partition-key --transform --ignore --exact --report --values --max-differences --repair-to --repair-delete --settle --follow --until-same --mode --memory --max-ru --source-max-ru --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --summary --verbose --quiet --log-format --help --version"
+            opts="-f -d -c -v -q -h -V --with --from-container --source-profile --input --delimiter --types --partition-key --transform --ignore --exact --report --values --max-differences --repair-to --repair-delete --settle --follow --until-same --mode --memory --max-ru --source-max-ru --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --summary --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -516,6 +554,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -540,7 +594,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__completions)
-            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version bash elvish fish powershell zsh"
+            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -586,6 +640,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -605,8 +675,94 @@ _cosmos__tail() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cosmos__tail__subcmd__definitions)
+            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --format --verbose --quiet --log-format --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    _cosmos__tail_names profile
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database)
+                    _cosmos__tail_names database
+                    return 0
+                    ;;
+                -d)
+                    _cosmos__tail_names database
+                    return 0
+                    ;;
+                --container)
+                    _cosmos__tail_names container
+                    return 0
+                    ;;
+                -c)
+                    _cosmos__tail_names container
+                    return 0
+                    ;;
+                --auth)
+                    COMPREPLY=($(compgen -W "auto key cli managed-identity workload-identity environment" -- "${cur}"))
+                    return 0
+                    ;;
+                --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --priority)
+                    COMPREPLY=($(compgen -W "high low" -- "${cur}"))
+                    return 0
+                    ;;
+                --throughput-bucket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "bicep json" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cosmos__tail__subcmd__demo)
-            opts="-d -c -v -q -h -V --port --documents --partitions --previous-images --writes-per-second --split-every --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-d -c -v -q -h -V --port --documents --partitions --previous-images --writes-per-second --split-every --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -680,6 +836,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -700,7 +872,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__export)
-            opts="-o -f -d -c -v -q -h -V --output --all-containers --from --mode --follow --until --force --state --plan --shard --snapshot --query --query-file --parameter --partition-key --masked --format --compression --delimiter --null --csv-safe --csv-bom --rotate-bytes --rotate-interval --row-group-size --schema --columns --sample --detect-timestamps --strict-types --extra --system-fields --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --checkpoint-bytes --summary --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-o -f -d -c -v -q -h -V --output --all-containers --from --mode --follow --until --force --state --plan --shard --snapshot --query --query-file --parameter --partition-key --masked --format --compression --delimiter --null --csv-safe --csv-bom --rotate-bytes --rotate-interval --row-group-size --schema --columns --sample --detect-timestamps --strict-types --extra --system-fields --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --checkpoint-bytes --summary --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -882,6 +1054,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -902,7 +1090,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__help)
-            opts="ranges ls tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help"
+            opts="ranges ls definitions tail export plan schema resume lag leases verify replay compare acceptance demo profiles completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -944,6 +1132,20 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__help__subcmd__completions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__tail__subcmd__help__subcmd__definitions)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1294,7 +1496,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__lag)
-            opts="-d -c -v -q -h -V --state --group --leases --watch --fail-above --max-ru --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --format --verbose --quiet --log-format --help --version"
+            opts="-d -c -v -q -h -V --state --group --leases --watch --fail-above --max-ru --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --format --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1364,6 +1566,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -1388,7 +1606,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__leases)
-            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version list check repair reset release export import help"
+            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version list check repair reset release export import help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1434,6 +1652,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -1454,7 +1688,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__leases__subcmd__check)
-            opts="-d -c -v -q -h -V --leases --group --expiration-interval --stuck-after --strict --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --format --verbose --quiet --log-format --help --version"
+            opts="-d -c -v -q -h -V --leases --group --expiration-interval --stuck-after --strict --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --format --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1516,6 +1750,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -1540,7 +1790,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__leases__subcmd__export)
-            opts="-d -c -v -q -h -V --leases --group --expiration-interval --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-d -c -v -q -h -V --leases --group --expiration-interval --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1595,6 +1845,22 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1744,7 +2010,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__leases__subcmd__import)
-            opts="-d -c -v -q -h -V --leases --group --lease-format --dry-run --expiration-interval --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-d -c -v -q -h -V --leases --group --lease-format --dry-run --expiration-interval --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1806,6 +2072,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -1826,7 +2108,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__leases__subcmd__list)
-            opts="-d -c -v -q -h -V --leases --group --expiration-interval --stuck-after --wide --watch --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --format --verbose --quiet --log-format --help --version"
+            opts="-d -c -v -q -h -V --leases --group --expiration-interval --stuck-after --wide --watch --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --format --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1892,6 +2174,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -1916,7 +2214,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__leases__subcmd__release)
-            opts="-d -c -v -q -h -V --leases --group --range --force --dry-run --expiration-interval --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-d -c -v -q -h -V --leases --group --range --force --dry-run --expiration-interval --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1978,6 +2276,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -1998,7 +2312,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__leases__subcmd__repair)
-            opts="-d -c -v -q -h -V --leases --group --to --lease-format --dry-run --expiration-interval --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-d -c -v -q -h -V --leases --group --to --lease-format --dry-run --expiration-interval --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2064,6 +2378,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -2084,7 +2414,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__leases__subcmd__reset)
-            opts="-d -c -v -q -h -V --leases --group --to --range --force --settle --dry-run --expiration-interval --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-d -c -v -q -h -V --leases --group --to --range --force --settle --dry-run --expiration-interval --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2154,6 +2484,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -2174,7 +2520,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__ls)
-            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --format --verbose --quiet --log-format --help --version"
+            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --format --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2220,6 +2566,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -2244,7 +2606,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__plan)
-            opts="-o -d -c -v -q -h -V --from --mode --output --keep --after --until --query --query-file --parameter --masked --format --compression --delimiter --null --csv-safe --csv-bom --schema --columns --sample --detect-timestamps --strict-types --system-fields --concurrency --page-size --max-retries --max-ru --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-o -d -c -v -q -h -V --from --mode --output --keep --after --until --query --query-file --parameter --masked --format --compression --delimiter --null --csv-safe --csv-bom --schema --columns --sample --detect-timestamps --strict-types --system-fields --concurrency --page-size --max-retries --max-ru --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2374,6 +2736,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -2394,7 +2772,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__profiles)
-            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --format --verbose --quiet --log-format --help --version add use test help"
+            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --format --verbose --quiet --log-format --help --version add use test help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2440,6 +2818,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -2464,7 +2858,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__profiles__subcmd__add)
-            opts="-d -c -v -q -h -V --store-key --force --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-d -c -v -q -h -V --store-key --force --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2507,6 +2901,22 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2600,7 +3010,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__profiles__subcmd__test)
-            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --format --verbose --quiet --log-format --help --version"
+            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --format --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2643,6 +3053,22 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2671,7 +3097,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__profiles__subcmd__use)
-            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2717,6 +3143,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -2738,7 +3180,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__ranges)
-            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --format --wide --verbose --quiet --log-format --help --version"
+            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --format --wide --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2784,6 +3226,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -2808,7 +3266,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__replay)
-            opts="-f -d -c -v -q -h -V --only --exclude --input --delimiter --types --stdout --dry-run --since --until --speed --transform --create --partition-key --throughput --from-container --source-profile --from --mode --snapshot --follow --write-mode --ttl-deletes --ttl --missing-key --id-collisions --concurrency --batch-size --max-ru --max-retries --dead-letter --max-errors --state --checkpoint-interval --checkpoint-changes --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --account-moved --database --container --auth --key-file --priority --throughput-bucket --demo --summary --verbose --quiet --log-format --help --version"
+            opts="-f -d -c -v -q -h -V --only --exclude --input --delimiter --types --stdout --dry-run --since --until --speed --transform --create --partition-key --throughput --from-container --source-profile --from --mode --snapshot --follow --write-mode --ttl-deletes --ttl --missing-key --id-collisions --concurrency --batch-size --max-ru --max-retries --dead-letter --max-errors --state --checkpoint-interval --checkpoint-changes --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --account-moved --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --summary --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2978,6 +3436,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -3002,7 +3476,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__resume)
-            opts="-f -d -c -v -q -h -V --state --follow --no-follow --until --save-options --repair --rotate-bytes --rotate-interval --row-group-size --extra --widen --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --checkpoint-bytes --summary --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --account-moved --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-f -d -c -v -q -h -V --state --follow --no-follow --until --save-options --repair --rotate-bytes --rotate-interval --row-group-size --extra --widen --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --checkpoint-bytes --summary --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --account-moved --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3112,6 +3586,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -3132,7 +3622,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__schema)
-            opts="-d -c -v -q -h -V --query --query-file --parameter --partition-key --masked --from --columns --sample --detect-timestamps --strict-types --diff --plan --arrow --system-fields --concurrency --page-size --max-retries --max-ru --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-d -c -v -q -h -V --query --query-file --parameter --partition-key --masked --from --columns --sample --detect-timestamps --strict-types --diff --plan --arrow --system-fields --concurrency --page-size --max-retries --max-ru --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3234,6 +3724,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -3254,7 +3760,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__tail)
-            opts="-f -n -r -o -d -c -v -q -h -V --from --until --until-caught-up --follow --max --idle-timeout --mode --partition-key --range --format --wide --width --fields --jq --raw-output --color --output --state --group --leases --instance --lease-format --acquire-interval --renew-interval --expiration-interval --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --account-moved --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-f -n -r -o -d -c -v -q -h -V --from --until --until-caught-up --follow --max --idle-timeout --mode --partition-key --range --format --wide --width --fields --jq --raw-output --color --output --state --group --leases --instance --lease-format --acquire-interval --renew-interval --expiration-interval --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --account-moved --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3424,6 +3930,22 @@ _cosmos__tail() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --priority)
                     COMPREPLY=($(compgen -W "high low" -- "${cur}"))
                     return 0
@@ -3444,7 +3966,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__verify)
-            opts="-d -c -v -q -h -V --strict --format --quick --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-d -c -v -q -h -V --strict --format --quick --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3491,6 +4013,22 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

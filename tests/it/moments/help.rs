@@ -3,7 +3,7 @@
 use super::stage::words;
 use super::{Pages, Stage};
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "ranges",
     "ls",
     "definitions",
