@@ -31,6 +31,26 @@ const WITHOUT_PROFILE: &[Command] = &[
 /// The commands that connect to no account.
 const OFFLINE: &[Command] = WITHOUT_PROFILE.split_at(1).1;
 
+/// The commands that neither create a container nor ask for throughput or definitions.
+const WITHOUT_ARM: &[Command] = &[
+    Command::Verify,
+    Command::Profiles,
+    Command::Completions,
+    #[cfg(feature = "demo")]
+    Command::Demo,
+    Command::ProfilesUse,
+    Command::ProfilesTest,
+    Command::Ranges,
+    Command::Leases,
+    Command::LeasesList,
+    Command::LeasesCheck,
+    Command::LeasesRepair,
+    Command::LeasesReset,
+    Command::LeasesRelease,
+    Command::LeasesExport,
+    Command::LeasesImport,
+];
+
 settings! {
     PROFILE: String = Setting::new("profile", text("NAME"))
         .help("Profile of the configuration file, for what is not given otherwise")
@@ -187,7 +207,7 @@ settings! {
         .profile_option()
         .under(Heading::Connection)
         .in_full()
-        .unused_by(OFFLINE);
+        .unused_by(WITHOUT_ARM);
 
     SUBSCRIPTION: String = Setting::new("subscription", Value::new("ID", values::subscription))
         .help("With --via arm: the subscription of the account")
@@ -196,7 +216,7 @@ settings! {
         .profile_option()
         .under(Heading::Connection)
         .in_full()
-        .unused_by(OFFLINE);
+        .unused_by(WITHOUT_ARM);
 
     RESOURCE_GROUP: String = Setting::new("resource-group", Value::new("NAME", values::resource_group))
         .help("With --via arm: the resource group of the account")
@@ -205,7 +225,7 @@ settings! {
         .profile_option()
         .under(Heading::Connection)
         .in_full()
-        .unused_by(OFFLINE);
+        .unused_by(WITHOUT_ARM);
 
     ACCOUNT_NAME: String = Setting::new("account-name", Value::new("NAME", values::account_name))
         .help("With --via arm: the name of the account, for an endpoint that does not say it")
@@ -213,7 +233,7 @@ settings! {
         .profile_option()
         .under(Heading::Connection)
         .in_full()
-        .unused_by(OFFLINE);
+        .unused_by(WITHOUT_ARM);
 
     PRIORITY: Priority = Setting::new("priority", choice("LEVEL"))
         .help("Priority of all requests, in accounts with priority-based execution")
