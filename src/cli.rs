@@ -195,7 +195,7 @@ pub enum Command {
     /// Write exported changes to a container
     #[command(long_about = REPLAY_ABOUT)]
     Replay,
-    /// Compare an export or a container with another, document by document
+    /// Compare two exports or containers, document by document
     #[command(long_about = COMPARE_ABOUT)]
     Compare,
     /// Test an account, in a database that is made for it and deleted
@@ -204,7 +204,7 @@ pub enum Command {
     /// Run an embedded account to try things on
     #[cfg(feature = "demo")]
     Demo,
-    /// List the profiles of the configuration file, add one, or test a connection
+    /// List, add, choose or test the profiles of the configuration file
     Profiles,
     /// `profiles add`
     #[command(skip)]

@@ -1,6 +1,7 @@
 //! A connected account: what can be requested before there is a container.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use azure_data_cosmos_driver::CosmosDriver;
@@ -11,10 +12,16 @@ use super::auth;
 use super::client::{CosmosClient, HttpVersion};
 use super::connect::{ensure_regions, open_persistently};
 use super::container::{NewContainer, create_container, ensure_partition_key, resolve_container};
+use super::missing::ContainerMissing;
 use super::options::ConnectOptions;
 use super::retry::Persistence;
 use super::traffic::Traffic;
 use super::transport::Heard;
+use crate::error::find;
+
+/// How long a container that the control plane has created may be unknown to the account, and the pause between two looks.
+const KNOWN_AFTER: Duration = Duration::from_secs(30);
+const KNOWN_PAUSE: Duration = Duration::from_millis(500);
 
 /// A connected account, whose credential was accepted.
 #[derive(Debug, Clone)]
@@ -89,7 +96,20 @@ impl CosmosAccount {
         } else if let Some(new) = create {
             Box::pin(create_container(driver, options, new, heard, persistence)).await?;
         }
-        let container = Box::pin(resolve_container(driver, options, heard, persistence)).await?;
+        let resolve = || Box::pin(resolve_container(driver, options, heard, persistence));
+        let mut container = resolve().await;
+        if create.is_some() && options.via_arm.is_some() {
+            // The account may know it a moment later than its control plane.
+            let started = Instant::now();
+            while let Err(error) = &container
+                && find::<ContainerMissing>(error).is_some()
+                && started.elapsed() < KNOWN_AFTER
+            {
+                tokio::time::sleep(KNOWN_PAUSE).await;
+                container = resolve().await;
+            }
+        }
+        let container = container?;
         if let Some(new) = create {
             ensure_partition_key(&container, new)?;
         }

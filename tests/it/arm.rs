@@ -122,6 +122,20 @@ impl Cloud {
     }
 }
 
+#[test]
+fn a_container_that_the_account_knows_a_moment_later_is_waited_for() {
+    let cloud = Cloud::new();
+    let source = documents(cloud.directory.path());
+    let unknown = Fault::on(RequestKind::Container, Action::status(404, 0));
+    cloud.gateway.push_fault(unknown.times(2));
+    let mut replay = cloud.command(&["replay"]);
+    replay.arg(source);
+    let ended = succeed(replay.args(["-c", "new", "--create", "--partition-key", "/pk"]));
+    cloud.assert_clean(&ended);
+    let new = cloud.gateway.container(DATABASE, "new").unwrap();
+    assert_eq!(new.latest().len(), 2);
+}
+
 /// JSON lines of some documents.
 fn documents(directory: &Path) -> std::path::PathBuf {
     let path = directory.join("documents.jsonl");

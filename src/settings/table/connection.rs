@@ -42,6 +42,26 @@ const NAMELESS: &[Command] = &[
     Command::ProfilesUse,
 ];
 
+/// The commands that neither create a container nor ask for throughput or definitions.
+const WITHOUT_ARM: &[Command] = &[
+    Command::Verify,
+    Command::Profiles,
+    Command::Completions,
+    #[cfg(feature = "demo")]
+    Command::Demo,
+    Command::ProfilesUse,
+    Command::ProfilesTest,
+    Command::Ranges,
+    Command::Leases,
+    Command::LeasesList,
+    Command::LeasesCheck,
+    Command::LeasesRepair,
+    Command::LeasesReset,
+    Command::LeasesRelease,
+    Command::LeasesExport,
+    Command::LeasesImport,
+];
+
 settings! {
     PROFILE: String = Setting::new("profile", text("NAME"))
         .help("Profile of the configuration file, for what is not given otherwise")
@@ -199,7 +219,7 @@ settings! {
         .profile_option()
         .under(Heading::Connection)
         .in_full()
-        .unused_by(OFFLINE);
+        .unused_by(WITHOUT_ARM);
 
     SUBSCRIPTION: String = Setting::new("subscription", Value::new("ID", values::subscription))
         .help("With --via arm: the subscription of the account")
@@ -208,7 +228,7 @@ settings! {
         .profile_option()
         .under(Heading::Connection)
         .in_full()
-        .unused_by(OFFLINE);
+        .unused_by(WITHOUT_ARM);
 
     RESOURCE_GROUP: String = Setting::new("resource-group", Value::new("NAME", values::resource_group))
         .help("With --via arm: the resource group of the account")
@@ -217,7 +237,7 @@ settings! {
         .profile_option()
         .under(Heading::Connection)
         .in_full()
-        .unused_by(OFFLINE);
+        .unused_by(WITHOUT_ARM);
 
     ACCOUNT_NAME: String = Setting::new("account-name", Value::new("NAME", values::account_name))
         .help("With --via arm: the name of the account, for an endpoint that does not say it")
@@ -225,7 +245,7 @@ settings! {
         .profile_option()
         .under(Heading::Connection)
         .in_full()
-        .unused_by(OFFLINE);
+        .unused_by(WITHOUT_ARM);
 
     PRIORITY: Priority = Setting::new("priority", choice("LEVEL"))
         .help("Priority of all requests, in accounts with priority-based execution")
