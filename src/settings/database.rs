@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use super::endpoint::check_name;
 use super::export::ExportPlan;
 use super::given::Given;
-use super::replay::ReplayPlan;
+use super::replay::{FeedPlan, ReplayPlan};
 use super::resume::ResumePlan;
 use super::setting::Row;
 use super::table;
@@ -203,18 +203,18 @@ impl DatabasePlan {
     }
 }
 
-/// The replay of an exported database, as it was typed.
+/// The replay of several containers, as it was typed.
 #[derive(Debug)]
 pub struct DatabaseReplay {
-    /// The directory of the export.
-    pub directory: PathBuf,
+    /// What is replayed.
+    pub source: DatabaseSource,
     only: Vec<String>,
     exclude: Vec<String>,
     given: Given,
 }
 
 impl DatabaseReplay {
-    /// The replay of a database, if the source is the export of one.
+    /// The replay of several containers, if the source is the export of a database, or a pattern of containers.
     ///
     /// # Errors
     ///
@@ -223,37 +223,46 @@ impl DatabaseReplay {
         let sources = given.list(&table::SOURCES);
         let mut local = sources.iter().filter_map(Location::path);
         let (only, exclude) = (given.list(&table::ONLY), given.list(&table::EXCLUDE));
-        let Some(directory) = local.find_map(DatabaseFile::named) else {
+        let is_live = given
+            .typed(&table::FROM_CONTAINER)
+            .is_some_and(|name| is_pattern(&name));
+        let directory = local.find_map(DatabaseFile::named);
+        if !is_live && directory.is_none() {
             if let Some(row) = [&table::ONLY.row, &table::EXCLUDE.row]
                 .into_iter()
                 .find(|row| given.is_typed(row))
             {
                 return Err(usage(
                     format!(
-                        "{} selects containers of a database, and none of the sources is the export of one",
+                        "{} selects containers of a database, and the source is not one",
                         row.flag()
                     ),
-                    "name the directory that `export --all-containers` wrote, or leave it out",
+                    "name the directory that `export --all-containers` wrote, or --from-container 'DATABASE/*'; or leave it out",
                 ));
             }
             return Ok(None);
-        };
-        if sources.len() > 1 {
-            return Err(usage(
-                format!(
-                    "`{}` is the export of a database, and there are other sources",
-                    shown_path(&directory)
-                ),
-                "replay it alone; the directory of one of its containers can be one source of several",
-            ));
         }
         for (row, why, instead) in &REFUSED_BY_REPLAY {
             if given.is_typed(row) {
                 return Err(of_one(&row.flag(), why, instead));
             }
         }
+        let source = match (directory, ReplayPlan::new(given)?.feed) {
+            (_, Some(feed)) => DatabaseSource::Live(feed),
+            (Some(directory), None) if sources.len() == 1 => DatabaseSource::Export(directory),
+            (Some(directory), None) => {
+                return Err(usage(
+                    format!(
+                        "`{}` is the export of a database, and there are other sources",
+                        shown_path(&directory)
+                    ),
+                    "replay it alone; the directory of one of its containers can be one source of several",
+                ));
+            }
+            (None, None) => return Ok(None),
+        };
         Ok(Some(Self {
-            directory,
+            source,
             only,
             exclude,
             given: given.clone(),
@@ -265,54 +274,81 @@ impl DatabaseReplay {
     /// # Errors
     ///
     /// If a name, or everything, selects none.
-    pub fn selected<'a>(&self, file: &'a DatabaseFile) -> Result<Vec<&'a ContainerPlace>> {
-        let names: Vec<&str> = file.containers.iter().map(|one| &*one.name).collect();
-        for pattern in self.only.iter().chain(&self.exclude) {
-            if !names.iter().any(|name| matches(pattern, name)) {
-                return Err(usage(
-                    format!("the export has no container `{pattern}`"),
-                    format!("its containers are {}", bounded(&names)),
-                ));
-            }
-        }
-        let is_any =
-            |patterns: &[String], name: &str| patterns.iter().any(|pattern| matches(pattern, name));
+    pub fn of_file<'a>(&self, file: &'a DatabaseFile) -> Result<Vec<&'a ContainerPlace>> {
         let mut selected: Vec<&ContainerPlace> = Vec::new();
         for one in &file.containers {
-            if is_any(&self.exclude, &one.name)
-                || !(self.only.is_empty() || is_any(&self.only, &one.name))
-            {
-                continue;
-            }
             match selected.iter_mut().find(|other| other.name == one.name) {
                 Some(other) if other.gone.is_some() || one.gone.is_none() => *other = one,
                 Some(_) => {}
                 None => selected.push(one),
             }
         }
-        if selected.is_empty() {
+        let names: Vec<&str> = selected.iter().map(|one| &*one.name).collect();
+        let chosen = self.choose(&names)?;
+        selected.retain(|one| chosen.contains(&&*one.name));
+        Ok(selected)
+    }
+
+    /// Those of these containers that are replayed.
+    ///
+    /// # Errors
+    ///
+    /// If a name, or everything, selects none.
+    pub fn choose<'a>(&self, names: &[&'a str]) -> Result<Vec<&'a str>> {
+        let of_source = match &self.source {
+            DatabaseSource::Export(_) => ALL,
+            DatabaseSource::Live(feed) => &feed.container,
+        };
+        let patterns = self.only.iter().chain(&self.exclude);
+        for pattern in patterns.map(String::as_str).chain([of_source]) {
+            if !names.is_empty() && !names.iter().any(|name| matches(pattern, name)) {
+                return Err(usage(
+                    format!("there is no container `{pattern}`"),
+                    format!("the containers are {}", bounded(names)),
+                ));
+            }
+        }
+        let is_any =
+            |patterns: &[String], name: &str| patterns.iter().any(|pattern| matches(pattern, name));
+        let mut chosen = names.to_vec();
+        chosen.retain(|name| {
+            matches(of_source, name)
+                && !is_any(&self.exclude, name)
+                && (self.only.is_empty() || is_any(&self.only, name))
+        });
+        if chosen.is_empty() {
             return Err(usage(
                 "there is no container to replay",
                 "leave --exclude out, or name others",
             ));
         }
-        Ok(selected)
+        Ok(chosen)
     }
 
-    /// The replay of one of its containers.
+    /// The replay of one of the containers: of this one of an export, or of the one of this name.
     ///
     /// # Errors
     ///
     /// As [`ReplayPlan::new`].
-    pub fn plan_of(&self, container: &ContainerPlace) -> Result<ReplayPlan> {
+    pub fn plan_of(&self, container: &str, directory: Option<PathBuf>) -> Result<ReplayPlan> {
         let mut plan = ReplayPlan::new(&self.given)?;
-        plan.sources = vec![Location::Local(self.directory.join(&container.directory))];
+        if let Some(directory) = directory {
+            plan.sources = vec![Location::Local(directory)];
+        }
+        if let Some(feed) = &mut plan.feed {
+            container.clone_into(&mut feed.container);
+        }
         Ok(plan)
     }
 }
 
 /// What is of the replay of one container.
-static REFUSED_BY_REPLAY: [(&Row, &str, &str); 5] = [
+static REFUSED_BY_REPLAY: [(&Row, &str, &str); 6] = [
+    (
+        &table::REPLAY_FOLLOW.row,
+        "never ends, so the containers after it would not be copied",
+        "leave it out, or copy each container by itself: --from-container DATABASE/NAME --follow",
+    ),
     (
         &table::CONTAINER.row,
         "names one target, and each container is replayed to one of its own name",
@@ -340,8 +376,22 @@ static REFUSED_BY_REPLAY: [(&Row, &str, &str); 5] = [
     ),
 ];
 
+/// Where the containers are that are replayed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DatabaseSource {
+    /// In the export of a database, in this directory.
+    Export(PathBuf),
+    /// In a database, by the feed that is like this: its container is a pattern.
+    Live(FeedPlan),
+}
+
 /// What is of one container.
-static REFUSED: [(&Row, &str, &str); 9] = [
+static REFUSED: [(&Row, &str, &str); 10] = [
+    (
+        &table::RESUME_STATE.row,
+        "is of one container",
+        "leave it out: the directory has the states of its containers",
+    ),
     (
         &table::FOLLOW.row,
         "never ends, so the containers after it would not be begun",
