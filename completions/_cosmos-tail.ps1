@@ -860,8 +860,8 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;replay' {
-            [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Of an exported database, only these containers: a name, or a pattern with `*`; can be repeated')
-            [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Of an exported database, all containers but these: a name, or a pattern with `*`; can be repeated')
+            [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Of a database, only these containers: a name, or a pattern with `*`; can be repeated')
+            [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Of a database, all containers but these: a name, or a pattern with `*`; can be repeated')
             [CompletionResult]::new('--input', '--input', [CompletionResultType]::ParameterName, 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]')
             [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'CSV that no export wrote: the delimiter between cells: one ASCII character, or `tab` [default: what the header shows: a comma, a semicolon, a tab or `|`]')
             [CompletionResult]::new('--types', '--types', [CompletionResultType]::ParameterName, 'CSV that no export wrote: the types of columns, such as total:double,paid:boolean,tags:json')

@@ -829,8 +829,8 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --version 'Print version'
         }
         &'cosmos-tail;replay'= {
-            cand --only 'Of an exported database, only these containers: a name, or a pattern with `*`; can be repeated'
-            cand --exclude 'Of an exported database, all containers but these: a name, or a pattern with `*`; can be repeated'
+            cand --only 'Of a database, only these containers: a name, or a pattern with `*`; can be repeated'
+            cand --exclude 'Of a database, all containers but these: a name, or a pattern with `*`; can be repeated'
             cand --input 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]'
             cand --delimiter 'CSV that no export wrote: the delimiter between cells: one ASCII character, or `tab` [default: what the header shows: a comma, a semicolon, a tab or `|`]'
             cand --types 'CSV that no export wrote: the types of columns, such as total:double,paid:boolean,tags:json'

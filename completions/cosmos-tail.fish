@@ -857,8 +857,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s v -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l only -d 'Of an exported database, only these containers: a name, or a pattern with `*`; can be repeated' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l exclude -d 'Of an exported database, all containers but these: a name, or a pattern with `*`; can be repeated' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l only -d 'Of a database, only these containers: a name, or a pattern with `*`; can be repeated' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l exclude -d 'Of a database, all containers but these: a name, or a pattern with `*`; can be repeated' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l input -d 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]' -r -f -a "documents\t'Documents, whatever their members'
 changes\t'Changes in their envelopes, as --mode all writes them; also dead letters'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l delimiter -d 'CSV that no export wrote: the delimiter between cells: one ASCII character, or `tab` [default: what the header shows: a comma, a semicolon, a tab or `|`]' -r

@@ -355,6 +355,10 @@ const REPLAY: Manual = Manual {
             "cosmos-tail replay backup/ -d copy --create",
         ),
         (
+            "a database in use",
+            "cosmos-tail replay --from-container 'shop/*' -d copy --create",
+        ),
+        (
             "an export, into another container",
             "cosmos-tail replay orders/ -d shop -c orders_copy",
         ),

@@ -1,11 +1,14 @@
-//! The replay of an exported database: each container to one of its own name.
+//! The replay of several containers, of an export or of a database in use: each to one of its own name.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 
 use super::account::{Account, rehearsed};
 use crate::cosmos::account::CosmosAccount;
+use crate::cosmos::catalog::is_addressable;
+use crate::cosmos::container::NewContainer;
 use crate::count::exactly;
 use crate::durable::shown_path;
 use crate::error::{ExitCode, attached_exit_code, hint, usage, with_exit_code, with_hint};
@@ -14,19 +17,35 @@ use crate::job::Connected;
 use crate::monitor::Monitor;
 use crate::replay::{self, Containers, Found, Target};
 use crate::report::Report;
-use crate::settings::{DatabaseReplay, Given, Names, table};
+use crate::settings::{
+    ConnectionPlan, DatabaseReplay, DatabaseSource, FeedPlan, Given, Names, table,
+};
 use crate::signal::Shutdown;
-use crate::state::database_file::{ContainerPlace, DatabaseFile};
+use crate::state::database_file::DatabaseFile;
+
+/// One container to be replayed.
+struct Wanted {
+    name: String,
+    /// Where its export is, if the source is an export.
+    directory: Option<PathBuf>,
+}
 
 /// A container whose target is there.
 struct Ready {
     name: String,
     found: Found,
-    target: Target,
+    containers: Containers,
 }
 
 /// Containers that failed, and why.
 type Failures = Vec<(String, anyhow::Error)>;
+
+/// A database of a connected account.
+struct Place<'a> {
+    account: &'a Account,
+    cosmos: CosmosAccount,
+    database: String,
+}
 
 /// Creates the containers that are missing, with --create, and then replays one after the other.
 pub(super) async fn run(
@@ -42,38 +61,47 @@ pub(super) async fn run(
             "name the directory of one: replay DIR/NAME --stdout",
         ));
     }
-    let file = DatabaseFile::read(&plan.directory)?
-        .with_context(|| format!("`{}` is gone", shown_path(&plan.directory)))?;
-    let selected = plan.selected(&file)?;
+    let exported = match &plan.source {
+        DatabaseSource::Export(directory) => Some(of_export(plan, directory)?),
+        DatabaseSource::Live(_) => None,
+    };
     let mut connection = account.account_plan(Names::Database)?;
+    let source = match &plan.source {
+        DatabaseSource::Live(feed) => {
+            Some(Place::of_source(account, &connection, feed, report).await?)
+        }
+        DatabaseSource::Export(_) => None,
+    };
     // A document of the target that a replica does not have yet would be taken for a missing one.
     connection.connect.routing.regions.clear();
-    let database = connection.connect.database.clone();
-    let cosmos = account.connect_to_account(connection, report).await?;
-    // All of them first: what the account refuses is known before the long part.
-    let target = Targets {
+    let target = Place {
         account,
-        cosmos,
-        database,
+        database: connection.connect.database.clone(),
+        cosmos: account.connect_to_account(connection, report).await?,
+    };
+    let wanted = match (exported, &source) {
+        (Some(exported), _) => exported,
+        (None, Some(source)) => account.until_stopped(of_database(plan, source)).await??,
+        (None, None) => Vec::new(),
+    };
+    let both = Both {
+        source,
+        target,
         is_rehearsal: given.is_on(&table::DRY_RUN),
     };
-    let total = selected.len();
-    let (ready, mut failures) = target.prepare(plan, selected, report).await?;
+    let total = wanted.len();
+    // All of them first: what the account refuses is known before the long part.
+    let (ready, mut failures) = both.prepare(plan, wanted, report).await?;
     for Ready {
         name,
         found,
-        target,
+        containers,
     } in ready
     {
         if shutdown.reason().is_some() {
             break;
         }
-        let connect = async move |_: Option<&ContainerAddress>, _| {
-            Ok(Containers {
-                target,
-                source: None,
-            })
-        };
+        let connect = async move |_: Option<&ContainerAddress>, _| Ok(containers);
         let of_container = Arc::new(report.of_container(&name));
         let monitor = Monitor::default();
         let replay = replay::replay_found(connect, found, &monitor, &of_container, shutdown);
@@ -85,38 +113,100 @@ pub(super) async fn run(
     ended(failures, total, report, shutdown)
 }
 
-/// Where the containers are replayed to.
-struct Targets<'a> {
-    account: &'a Account,
-    cosmos: CosmosAccount,
-    database: String,
+/// The containers of an export that are replayed.
+fn of_export(plan: &DatabaseReplay, directory: &PathBuf) -> Result<Vec<Wanted>> {
+    let file = DatabaseFile::read(directory)?
+        .with_context(|| format!("`{}` is gone", shown_path(directory)))?;
+    let chosen = plan.of_file(&file)?.into_iter();
+    Ok(chosen
+        .map(|one| Wanted {
+            name: one.name.clone(),
+            directory: Some(directory.join(&one.directory)),
+        })
+        .collect())
+}
+
+/// The containers of a database that are replayed.
+async fn of_database(plan: &DatabaseReplay, source: &Place<'_>) -> Result<Vec<Wanted>> {
+    // If it does not exist, this says which ones do.
+    source.cosmos.database(&source.database).await?;
+    let listed = source.cosmos.containers(&source.database).await?;
+    let listed =
+        listed.with_context(|| format!("the database `{}` was deleted", source.database))?;
+    let names: Vec<&str> = listed.iter().map(|one| &*one.name).collect();
+    if let Some(odd) = names.iter().find(|name| !is_addressable(name)) {
+        return Err(with_hint(
+            anyhow!("the service lists a container {odd:?}, which cannot be the name of one"),
+            "nothing is requested by it: check that the endpoint is that of an account of Cosmos DB",
+        ));
+    }
+    let chosen = plan.choose(&names)?.into_iter();
+    Ok(chosen
+        .map(|name| Wanted {
+            name: name.to_owned(),
+            directory: None,
+        })
+        .collect())
+}
+
+impl<'a> Place<'a> {
+    /// The database of the containers that are read, where they are in use.
+    async fn of_source(
+        account: &'a Account,
+        target: &ConnectionPlan,
+        feed: &FeedPlan,
+        report: &Arc<Report>,
+    ) -> Result<Self> {
+        let connection = account.source_plan(target, feed)?;
+        Ok(Self {
+            account,
+            database: feed.database.clone(),
+            cosmos: account.connect_to_account(connection, report).await?,
+        })
+    }
+
+    fn address(&self, container: &str, rid: &str) -> ContainerAddress {
+        ContainerAddress {
+            endpoint: self.account.shown_endpoint(self.cosmos.endpoint()),
+            database: self.database.clone(),
+            container: container.to_owned(),
+            container_rid: rid.to_owned(),
+        }
+    }
+
+    async fn open(&self, container: &str, create: Option<&NewContainer>) -> Result<Connected> {
+        let at = self.cosmos.at(&self.database, container);
+        let client = at.open_container(create).await?;
+        Ok(Connected {
+            source: self.address(container, client.rid()),
+            client: Arc::new(client),
+        })
+    }
+}
+
+/// Where containers are replayed from, if they are in use, and to.
+struct Both<'a> {
+    source: Option<Place<'a>>,
+    target: Place<'a>,
     is_rehearsal: bool,
 }
 
-impl Targets<'_> {
+impl Both<'_> {
     /// Finds what is replayed of each container, and makes its target if that is asked for.
     async fn prepare(
         &self,
         plan: &DatabaseReplay,
-        selected: Vec<&ContainerPlace>,
+        wanted: Vec<Wanted>,
         report: &Report,
     ) -> Result<(Vec<Ready>, Failures)> {
         let mut ready = Vec::new();
         let mut failures = Vec::new();
-        for container in selected {
-            let of_container = report.of_container(&container.name);
-            let prepared = async {
-                let found = replay::find(plan.plan_of(container)?, &of_container)?;
-                let target = self.reach(&container.name, &found, &of_container).await?;
-                Ok::<_, anyhow::Error>((found, target))
-            };
-            let name = container.name.clone();
-            match self.account.until_stopped(prepared).await? {
-                Ok((found, target)) => ready.push(Ready {
-                    name,
-                    found,
-                    target,
-                }),
+        for one in wanted {
+            let name = one.name.clone();
+            let of_container = report.of_container(&name);
+            let prepared = self.prepare_one(plan, one, &of_container);
+            match self.target.account.until_stopped(prepared).await? {
+                Ok(one) => ready.push(one),
                 Err(error) => {
                     report_failure(&error, &of_container);
                     failures.push((name, error));
@@ -126,33 +216,53 @@ impl Targets<'_> {
         Ok((ready, failures))
     }
 
+    async fn prepare_one(
+        &self,
+        plan: &DatabaseReplay,
+        wanted: Wanted,
+        report: &Report,
+    ) -> Result<Ready> {
+        let Wanted { name, directory } = wanted;
+        let of_one = plan.plan_of(&name, directory)?;
+        let create = of_one.create.clone();
+        let found = replay::find(of_one, report)?;
+        // The source comes first: if it does not exist, no target is created.
+        let source = match &self.source {
+            Some(source) => Some(source.open(&name, None).await?),
+            None => None,
+        };
+        let by_source = match (&create, &source) {
+            (Some(create), Some(source)) => Some(replay::by_container(create, source)?),
+            _ => None,
+        };
+        let new = by_source.as_ref().or(found.new_container());
+        let target = self.reach(&name, new, report).await?;
+        Ok(Ready {
+            name,
+            found,
+            containers: Containers { target, source },
+        })
+    }
+
     /// The target of a container.
-    async fn reach(&self, name: &str, found: &Found, report: &Report) -> Result<Target> {
-        let at = self.cosmos.at(&self.database, name);
-        let address = |rid: &str| ContainerAddress {
-            endpoint: self.account.shown_endpoint(self.cosmos.endpoint()),
-            database: self.database.clone(),
-            container: name.to_owned(),
-            container_rid: rid.to_owned(),
-        };
-        let open = async |create| {
-            let client = at.open_container(create).await?;
-            Ok::<_, anyhow::Error>(Connected {
-                source: address(client.rid()),
-                client: Arc::new(client),
-            })
-        };
-        match found.new_container() {
-            Some(new) if self.is_rehearsal => rehearsed(open(None).await, address(""), new, report),
-            Some(new) => {
-                report.detail(&format!(
-                    "if the target does not exist, it is created {}",
-                    replay::describe(new)
-                ));
-                Ok(Target::There(open(Some(new)).await?))
-            }
-            None => Ok(Target::There(open(None).await?)),
+    async fn reach(
+        &self,
+        name: &str,
+        new: Option<&NewContainer>,
+        report: &Report,
+    ) -> Result<Target> {
+        let target = &self.target;
+        if let Some(new) = new.filter(|_| self.is_rehearsal) {
+            let there = target.open(name, None).await;
+            return rehearsed(there, target.address(name, ""), new, report);
         }
+        if let Some(new) = new {
+            report.detail(&format!(
+                "if the target does not exist, it is created {}",
+                replay::describe(new)
+            ));
+        }
+        Ok(Target::There(target.open(name, new).await?))
     }
 }
 
@@ -162,7 +272,6 @@ fn report_failure(error: &anyhow::Error, report: &Report) {
         report.notice(&format!("hint: {hint}"));
     }
 }
-
 fn ended(
     failures: Failures,
     total: usize,

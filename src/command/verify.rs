@@ -6,9 +6,15 @@ use crate::error::ExitCode;
 use crate::report::Report;
 use crate::settings::{Given, VerifyPlan};
 use crate::signal::Shutdown;
+use crate::state::database_file::DatabaseFile;
 use crate::verify;
 
-/// Checks an export and prints what was found.
+/// Checks an export, or those of a database, and prints what was found.
 pub(super) async fn run(given: &Given, report: &Report, shutdown: &Shutdown) -> Result<ExitCode> {
-    verify::verify(VerifyPlan::new(given)?, report, shutdown).await
+    let plan = VerifyPlan::new(given)?;
+    let path = plan.path.path().filter(|_| plan.place.is_none());
+    match path.and_then(DatabaseFile::named) {
+        Some(directory) => verify::verify_database(directory, plan, report, shutdown).await,
+        None => verify::verify(plan, report, shutdown).await,
+    }
 }

@@ -6,6 +6,8 @@
 
 mod containers;
 
+pub use self::containers::ConnectedAccount;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,7 +24,6 @@ use super::outcome::{Ended, Prepared, finish};
 use super::start::{begin, go_on};
 use super::timers::interval;
 use crate::clock;
-use crate::cosmos::account::CosmosAccount;
 use crate::cosmos::budget::Budget;
 use crate::cosmos::max_ru::MaxRu;
 use crate::cosmos::read_bound::ReadBound;
@@ -39,17 +40,6 @@ use crate::report::{DatabaseSummary, FailedContainer, PROGRESS_INTERVAL, Report}
 use crate::settings::DatabasePlan;
 use crate::signal::Shutdown;
 use crate::state::database_file::{ContainerPlace, DatabaseFile};
-
-/// An account that is connected, and how states name its endpoint.
-#[derive(Debug, Clone)]
-pub struct ConnectedAccount {
-    /// The connection.
-    pub account: CosmosAccount,
-    /// The endpoint.
-    pub endpoint: String,
-    /// The database.
-    pub database: String,
-}
 
 /// How a container ended.
 enum Outcome {

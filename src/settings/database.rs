@@ -7,7 +7,6 @@ use anyhow::{Context, Result};
 use super::endpoint::check_name;
 use super::export::ExportPlan;
 use super::given::Given;
-use super::replay::ReplayPlan;
 use super::resume::ResumePlan;
 use super::setting::Row;
 use super::table;
@@ -16,7 +15,6 @@ use crate::cosmos::max_ru::MaxRu;
 use crate::durable::shown_path;
 use crate::error::usage;
 use crate::escape::shell_word;
-use crate::nearest::bounded;
 use crate::report::SummaryFormat;
 use crate::schema::TableLayout;
 use crate::state::database_file::{ContainerPlace, DatabaseFile};
@@ -26,7 +24,7 @@ use crate::state::model::{FrozenOptions, Settings};
 const ANY: char = '*';
 
 /// What selects all containers.
-const ALL: &str = "*";
+pub(super) const ALL: &str = "*";
 
 /// What the export of a database does.
 #[derive(Debug)]
@@ -203,145 +201,13 @@ impl DatabasePlan {
     }
 }
 
-/// The replay of an exported database, as it was typed.
-#[derive(Debug)]
-pub struct DatabaseReplay {
-    /// The directory of the export.
-    pub directory: PathBuf,
-    only: Vec<String>,
-    exclude: Vec<String>,
-    given: Given,
-}
-
-impl DatabaseReplay {
-    /// The replay of a database, if the source is the export of one.
-    ///
-    /// # Errors
-    ///
-    /// If there is another source too, or if the command line asks for something that is of one container.
-    pub fn new(given: &Given) -> Result<Option<Self>> {
-        let sources = given.list(&table::SOURCES);
-        let mut local = sources.iter().filter_map(Location::path);
-        let (only, exclude) = (given.list(&table::ONLY), given.list(&table::EXCLUDE));
-        let Some(directory) = local.find_map(DatabaseFile::named) else {
-            if let Some(row) = [&table::ONLY.row, &table::EXCLUDE.row]
-                .into_iter()
-                .find(|row| given.is_typed(row))
-            {
-                return Err(usage(
-                    format!(
-                        "{} selects containers of a database, and none of the sources is the export of one",
-                        row.flag()
-                    ),
-                    "name the directory that `export --all-containers` wrote, or leave it out",
-                ));
-            }
-            return Ok(None);
-        };
-        if sources.len() > 1 {
-            return Err(usage(
-                format!(
-                    "`{}` is the export of a database, and there are other sources",
-                    shown_path(&directory)
-                ),
-                "replay it alone; the directory of one of its containers can be one source of several",
-            ));
-        }
-        for (row, why, instead) in &REFUSED_BY_REPLAY {
-            if given.is_typed(row) {
-                return Err(of_one(&row.flag(), why, instead));
-            }
-        }
-        Ok(Some(Self {
-            directory,
-            only,
-            exclude,
-            given: given.clone(),
-        }))
-    }
-
-    /// The containers of `file` that are replayed: of several with one name the one that exists, or the last one.
-    ///
-    /// # Errors
-    ///
-    /// If a name, or everything, selects none.
-    pub fn selected<'a>(&self, file: &'a DatabaseFile) -> Result<Vec<&'a ContainerPlace>> {
-        let names: Vec<&str> = file.containers.iter().map(|one| &*one.name).collect();
-        for pattern in self.only.iter().chain(&self.exclude) {
-            if !names.iter().any(|name| matches(pattern, name)) {
-                return Err(usage(
-                    format!("the export has no container `{pattern}`"),
-                    format!("its containers are {}", bounded(&names)),
-                ));
-            }
-        }
-        let is_any =
-            |patterns: &[String], name: &str| patterns.iter().any(|pattern| matches(pattern, name));
-        let mut selected: Vec<&ContainerPlace> = Vec::new();
-        for one in &file.containers {
-            if is_any(&self.exclude, &one.name)
-                || !(self.only.is_empty() || is_any(&self.only, &one.name))
-            {
-                continue;
-            }
-            match selected.iter_mut().find(|other| other.name == one.name) {
-                Some(other) if other.gone.is_some() || one.gone.is_none() => *other = one,
-                Some(_) => {}
-                None => selected.push(one),
-            }
-        }
-        if selected.is_empty() {
-            return Err(usage(
-                "there is no container to replay",
-                "leave --exclude out, or name others",
-            ));
-        }
-        Ok(selected)
-    }
-
-    /// The replay of one of its containers.
-    ///
-    /// # Errors
-    ///
-    /// As [`ReplayPlan::new`].
-    pub fn plan_of(&self, container: &ContainerPlace) -> Result<ReplayPlan> {
-        let mut plan = ReplayPlan::new(&self.given)?;
-        plan.sources = vec![Location::Local(self.directory.join(&container.directory))];
-        Ok(plan)
-    }
-}
-
-/// What is of the replay of one container.
-static REFUSED_BY_REPLAY: [(&Row, &str, &str); 5] = [
-    (
-        &table::CONTAINER.row,
-        "names one target, and each container is replayed to one of its own name",
-        "leave it out; --only selects containers, and `replay DIR/NAME -c OTHER` gives one another name",
-    ),
-    (
-        &table::POSITION.row,
-        "keeps the position in one container",
-        "leave it out: a replay that begins again leaves the same documents; or replay each container by itself",
-    ),
-    (
-        &table::DEAD_LETTER.row,
-        "is for the changes of one container",
-        "leave it out, or replay each container by itself",
-    ),
-    (
-        &table::PARTITION_KEY_PATHS.row,
-        "is that of one container",
-        "leave it out: --create takes the definition of each",
-    ),
-    (
-        &table::METRICS_LISTEN.row,
-        "answers about one container",
-        "leave it out; the summary has the figures of each container",
-    ),
-];
-
 /// What is of one container.
-static REFUSED: [(&Row, &str, &str); 9] = [
+static REFUSED: [(&Row, &str, &str); 10] = [
+    (
+        &table::RESUME_STATE.row,
+        "is of one container",
+        "leave it out: the directory has the states of its containers",
+    ),
     (
         &table::FOLLOW.row,
         "never ends, so the containers after it would not be begun",
@@ -385,7 +251,8 @@ static REFUSED: [(&Row, &str, &str); 9] = [
     ),
 ];
 
-fn of_one(what: &str, why: &str, instead: &str) -> anyhow::Error {
+/// The refusal of what is of one container.
+pub(super) fn of_one(what: &str, why: &str, instead: &str) -> anyhow::Error {
     usage(
         format!("{what} cannot be used with several containers: it {why}"),
         instead.to_owned(),

@@ -10,6 +10,7 @@ mod compare;
 mod comparison;
 mod connection;
 mod database;
+mod database_replay;
 mod documentation;
 mod endpoint;
 mod environment;
@@ -45,7 +46,8 @@ pub use comparison::{ComparePlan, ComparedSide};
 pub use connection::{
     ConnectionArgs, ConnectionPlan, ConnectionRequest, Names, ProfileParts, credential_is_given,
 };
-pub use database::{DatabasePlan, DatabaseReplay, is_pattern, matches};
+pub use database::{DatabasePlan, is_pattern, matches};
+pub use database_replay::{DatabaseReplay, DatabaseSource};
 pub use documentation::profile_tables;
 pub use environment::{Environment, process_environment};
 pub use export::ExportPlan;

@@ -13,12 +13,16 @@ use time::OffsetDateTime;
 use super::file::Form;
 use super::model::{FrozenOptions, Settings};
 use crate::clock;
+use crate::cosmos::catalog::is_addressable;
 use crate::destination::directories::{Directories, is_directory_name};
 use crate::destination::read_up_to;
 use crate::durable::{self, shown_path};
 
 /// The name of the file.
 pub const DATABASE_FILE: &str = "database.json";
+
+/// The longest name of a container, in characters.
+const MAX_NAME: usize = 255;
 
 /// The longest file that is read: some thousand containers take a megabyte.
 const MAX_BYTES: u64 = 64 << 20;
@@ -146,7 +150,12 @@ impl DatabaseFile {
         let mut taken = Directories::default();
         let mut rids = HashSet::new();
         for container in &self.containers {
-            let directory = &container.directory;
+            let (name, directory) = (&container.name, &container.directory);
+            // Another name would be part of a request to something else.
+            ensure!(
+                is_addressable(name) && name.chars().count() <= MAX_NAME,
+                "{name:?} is not the name of a container"
+            );
             ensure!(
                 is_directory_name(directory),
                 "{directory:?} is not the directory of a container"

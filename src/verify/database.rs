@@ -7,8 +7,7 @@ use serde::Serialize;
 
 use super::export::Depth;
 use super::findings::{Finding, Findings, print_text};
-use super::local::check;
-use super::state_file::in_use;
+use super::state_file::{check_state, in_use};
 use crate::count::count;
 use crate::destination::{STATE_FILE, state_directory_of};
 use crate::durable::{Lock, STAGED_SUFFIX, is_there, lock_path, shown_path, with_suffix};
@@ -18,7 +17,6 @@ use crate::report::{Report, SummaryFormat};
 use crate::settings::VerifyPlan;
 use crate::signal::Shutdown;
 use crate::state::database_file::{ContainerPlace, DATABASE_FILE, DatabaseFile};
-use crate::state::file;
 
 /// What was found about the export of a database.
 #[derive(Debug, Serialize)]
@@ -61,7 +59,7 @@ struct ContainerFindings {
 /// # Errors
 ///
 /// If another process is writing it, or it cannot be read.
-pub(super) async fn verify(
+pub async fn verify_database(
     directory: PathBuf,
     plan: VerifyPlan,
     report: &Report,
@@ -155,9 +153,8 @@ impl DatabaseFindings {
             }
             return Ok(());
         };
-        let mut found =
-            check(&state, depth).with_context(|| format!("container `{}`", container.name))?;
-        let state = file::read(&state)?;
+        let (state, mut found) = check_state(&state, depth)
+            .with_context(|| format!("container `{}`", container.name))?;
         let source = &state.source;
         if !state.finished {
             self.notes.push(Finding {

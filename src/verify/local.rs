@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 
 use super::export::{Depth, check_to};
 use super::findings::{Findings, print_text};
+use super::shards;
 use super::state_file::{check_state, in_use};
-use super::{database, shards};
 use crate::cli::location::Location;
 use crate::destination::{Shards, find_state};
 use crate::durable::shown_path;
@@ -16,7 +16,6 @@ use crate::objects::Address;
 use crate::report::{Report, SummaryFormat};
 use crate::settings::VerifyPlan;
 use crate::signal::Shutdown;
-use crate::state::database_file::DatabaseFile;
 use crate::state::{destination_at, no_export_at, state_at, store_at};
 
 /// Checks an export and prints the findings. The exit code says whether anything is wrong.
@@ -25,12 +24,6 @@ use crate::state::{destination_at, no_export_at, state_at, store_at};
 ///
 /// If there is no export, another process is writing it, or its state cannot be read.
 pub async fn verify(plan: VerifyPlan, report: &Report, shutdown: &Shutdown) -> Result<ExitCode> {
-    if let Location::Local(path) = &plan.path
-        && plan.place.is_none()
-        && let Some(directory) = DatabaseFile::named(path)
-    {
-        return database::verify(directory, plan, report, shutdown).await;
-    }
     let checking = tokio::task::spawn_blocking(move || {
         let depth = match plan.quick {
             true => Depth::Names,
@@ -71,7 +64,7 @@ pub async fn verify(plan: VerifyPlan, report: &Report, shutdown: &Shutdown) -> R
     })
 }
 
-pub(super) fn check(path: &Path, depth: Depth) -> Result<Findings> {
+fn check(path: &Path, depth: Depth) -> Result<Findings> {
     if path.is_dir()
         && let Some(shards) = Shards::of(path)?
     {

@@ -13,6 +13,7 @@ mod shards;
 mod spans;
 mod state_file;
 
+pub use database::verify_database;
 pub use export::check_export;
 pub use findings::{Finding, Findings};
 pub use local::verify;

@@ -5,14 +5,26 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow};
 use fs_err as fs;
 
-use super::ConnectedAccount;
 use crate::clock;
+use crate::cosmos::account::CosmosAccount;
+use crate::cosmos::catalog::is_addressable;
 use crate::durable::{is_there, left_staged, lock_path, shown_path};
 use crate::error::{usage, with_hint};
 use crate::nearest::bounded;
 use crate::report::{DatabaseSummary, Report};
 use crate::settings::{DatabasePlan, is_pattern, matches};
 use crate::state::database_file::{Changes, DatabaseFile};
+
+/// An account that is connected, and how states name its endpoint.
+#[derive(Debug, Clone)]
+pub struct ConnectedAccount {
+    /// The connection.
+    pub account: CosmosAccount,
+    /// The endpoint.
+    pub endpoint: String,
+    /// The database.
+    pub database: String,
+}
 
 /// The containers that the patterns of `file` select, by name, with their resource ids.
 pub(super) async fn list(
@@ -32,6 +44,12 @@ pub(super) async fn list(
     if let Some(missing) = missing {
         let at = place.account.at(&place.database, missing);
         return Err(at.no_such_container(names));
+    }
+    if let Some(odd) = names.iter().find(|name| !is_addressable(name)) {
+        return Err(with_hint(
+            anyhow!("the service lists a container {odd:?}, which cannot be the name of one"),
+            "nothing is requested by it: check that the endpoint is that of an account of Cosmos DB",
+        ));
     }
     let is_selected = |name: &str| selected.iter().any(|pattern| matches(pattern, name));
     let listed: Vec<(String, String)> = containers

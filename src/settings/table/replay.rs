@@ -34,16 +34,14 @@ settings! {
         .brief("Exports, files of JSON, CSV, Parquet or Arrow, or `-`");
 
     ONLY: String = Setting::new("only", text("NAME"))
-        .help("Of an exported database, only these containers: a name, or a pattern with `*`; can be repeated")
+        .help("Of a database, only these containers: a name, or a pattern with `*`; can be repeated")
         .form(Form::Values)
-        .conflicts(&["from-container"])
         .of(REPLAY)
         .in_full();
 
     EXCLUDE: String = Setting::new("exclude", text("NAME"))
-        .help("Of an exported database, all containers but these: a name, or a pattern with `*`; can be repeated")
+        .help("Of a database, all containers but these: a name, or a pattern with `*`; can be repeated")
         .form(Form::Values)
-        .conflicts(&["from-container"])
         .of(REPLAY)
         .in_full();
 
@@ -176,7 +174,8 @@ settings! {
         .help("Replay the feed of this container instead of files, such as shop/orders")
         .details(
             "It is in the account of the target, unless --source-profile names another. The replay ends once \
-             the container has nothing newer.",
+             the container has nothing newer. With `*` in the name of the container, as in 'shop/*', several are copied, each \
+             to one of its own name.",
         )
         .of(REPLAY)
         .under(Heading::FromContainer)

@@ -84,9 +84,12 @@ fn an_export_that_is_killed_at_any_step_is_completed() {
                 _ => format!("{step}={before}*off->return(kill)"),
             };
             let ended = run(next(&database, &mut random).env("COSMOS_TAIL_FAILPOINTS", &failpoint));
+            let is_killed = ended.code.is_none();
+            // Not each step comes so often.
             assert!(
-                matches!(ended.code, None | Some(0)),
-                "{failpoint}: {}",
+                is_killed || (before > 0 && ended.code == Some(0)),
+                "{failpoint}: {:?} {}",
+                ended.code,
                 ended.stderr
             );
             succeed(&mut next(&database, &mut random));

@@ -168,7 +168,7 @@ fn what_is_of_one_container_is_refused_by_a_replay_of_several() {
             &["--dead-letter", "d.jsonl"],
             "--dead-letter cannot be used with several containers",
         ),
-        (&["--only", "x"], "the export has no container `x`"),
+        (&["--only", "x"], "there is no container `x`"),
         (&["--exclude", "*"], "there is no container to replay"),
         (
             &["--stdout"],
@@ -187,15 +187,73 @@ fn what_is_of_one_container_is_refused_by_a_replay_of_several() {
     let alone = database.directory("a");
     let mut command = database.command();
     command.args(["replay", "--only", "a"]).arg(alone);
-    refuse(
-        &mut command,
-        2,
-        &["none of the sources is the export of one"],
-    );
+    refuse(&mut command, 2, &["the source is not one"]);
     let mut command = database.command();
     command
         .arg("compare")
         .arg(&database.out)
         .args(["-d", TARGET, "-c", "a"]);
     refuse(&mut command, 2, &["is the export of a database", "a/"]);
+}
+
+/// A copy of the database while it is in use.
+fn copy(database: &Database, pattern: &str, arguments: &[&str]) -> Command {
+    let mut command = database.command();
+    command
+        .env("AZURE_COSMOS_DATABASE", TARGET)
+        .args(["replay", "--max-retries", "0", "--from-container", pattern])
+        .args(arguments);
+    command
+}
+
+#[test]
+fn a_database_in_use_is_copied_field_by_field_and_document_by_document() {
+    let names = ["Orders", "orders", "für", "log"];
+    let database = Database::new(&names, 2, 40);
+    for (number, (_, container)) in (0..).zip(&database.containers) {
+        container.define(policies(number));
+    }
+    database.gateway.create_database(TARGET);
+    let ended = succeed(&mut copy(
+        &database,
+        "shop/*",
+        &["--create", "--exclude", "log"],
+    ));
+    assert!(
+        ended.stderr.contains("replayed 3 containers"),
+        "{}",
+        ended.stderr
+    );
+    assert_copied(&database, &names[..3]);
+    assert!(targets(&database, &["log"])[0].is_none());
+    // A dry run makes nothing, and what came since is copied.
+    succeed(&mut copy(&database, "shop/l*", &["--create", "--dry-run"]));
+    assert!(targets(&database, &["log"])[0].is_none());
+    fill(database.container("orders"), 30..60);
+    succeed(&mut copy(&database, "shop/*", &["--create"]));
+    assert_copied(&database, &names);
+    assert_eq!(database.gateway.violations(), [""; 0]);
+    for (pattern, arguments, said) in [
+        (
+            "shop/*",
+            &["--follow"][..],
+            "--follow cannot be used with several containers",
+        ),
+        (
+            "shop/*",
+            &["-c", "x"],
+            "--container cannot be used with several containers",
+        ),
+        ("shop/x*", &[], "there is no container `x*`"),
+        ("shop/*", &["--only", "x"], "there is no container `x`"),
+    ] {
+        refuse(&mut copy(&database, pattern, arguments), 2, &[said]);
+    }
+    let ended = run(&mut copy(&database, "none/*", &[]));
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("there is no database `none`"),
+        "{}",
+        ended.stderr
+    );
 }
