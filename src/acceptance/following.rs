@@ -1,7 +1,11 @@
 //! The steps that read while documents are written.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use anyhow::Result;
 
+use super::child::Running;
 use super::known::{self, FILLERS};
 use super::oracle::documents_of;
 use super::outcome::Verdict;
@@ -10,7 +14,9 @@ use super::steps::{DOCUMENTS, Trial, words};
 use super::writes::Writer;
 
 /// How long a tail waits for another change before it ends.
-const IDLE: &str = "4s";
+const IDLE: &str = "30s";
+/// How often what it has written is judged.
+const LOOK: Duration = Duration::from_millis(200);
 
 impl Trial<'_> {
     /// Writes while something reads: replaces, creates and deletes.
@@ -49,14 +55,7 @@ impl Trial<'_> {
         if running.until(|said| said.contains("tailing")).await? {
             self.write_meanwhile(10).await?;
         }
-        let ended = running.ended().await?;
-        if ended.code != Some(0) {
-            return Ok(Verdict::Failed(ended.reason()));
-        }
-        Ok(self
-            .documents
-            .judge_followed(&documents_of(&out)?, true)
-            .into())
+        self.judge_running(vec![(running, out)]).await
     }
 
     /// Two tails share the ranges by leases, while the container is written.
@@ -78,14 +77,44 @@ impl Trial<'_> {
         if first.until(|said| said.contains("tailing")).await? {
             self.write_meanwhile(60).await?;
         }
-        let mut read = Vec::new();
-        for running in [first, second] {
-            let ended = running.ended().await?;
-            if ended.code != Some(0) {
-                return Ok(Verdict::Failed(ended.reason()));
+        let written = |running: Running| {
+            let stdout = running.stdout().to_owned();
+            (running, stdout)
+        };
+        let both = [first, second].map(written).into();
+        self.judge_running(both).await
+    }
+
+    /// Judges what followers have written to these files: again and again, until it is right or all of them have ended,
+    /// which they do once nothing changes any more.
+    async fn judge_running(&self, mut followers: Vec<(Running, PathBuf)>) -> Result<Verdict> {
+        let is_one = followers.len() == 1;
+        loop {
+            let mut have_ended = true;
+            for (running, _) in &mut followers {
+                have_ended &= !running.is_running()?;
             }
-            read.extend(documents_of(&ended.stdout)?);
+            let mut read = Vec::new();
+            for (_, path) in &followers {
+                read.extend(documents_of(path).unwrap_or_default());
+            }
+            let judged = self.documents.judge_followed(&read, is_one);
+            if judged.is_ok() {
+                for (running, _) in followers {
+                    running.kill().await?;
+                }
+                return Ok(Verdict::Passed);
+            }
+            if have_ended {
+                for (running, _) in followers {
+                    let ended = running.ended().await?;
+                    if ended.code != Some(0) {
+                        return Ok(Verdict::Failed(ended.reason()));
+                    }
+                }
+                return Ok(judged.into());
+            }
+            tokio::time::sleep(LOOK).await;
         }
-        Ok(self.documents.judge_followed(&read, false).into())
     }
 }

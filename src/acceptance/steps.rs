@@ -286,7 +286,7 @@ impl<'a> Trial<'a> {
         let state = state_of(&out);
         let small = [
             "--page-size",
-            "3",
+            "2",
             "--concurrency",
             "1",
             "--checkpoint-interval",
