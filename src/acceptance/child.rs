@@ -197,6 +197,17 @@ impl Program {
 }
 
 impl Running {
+    /// Where its standard output goes.
+    pub(super) fn stdout(&self) -> &Path {
+        &self.stdout
+    }
+
+    /// Whether it has not ended.
+    pub(super) fn is_running(&mut self) -> Result<bool> {
+        self.ensure_moves()?;
+        Ok(self.status()?.is_none())
+    }
+
     fn status(&mut self) -> Result<Option<ExitStatus>> {
         self.child.try_wait().context("cannot wait for a process")
     }
@@ -220,10 +231,16 @@ impl Running {
         }
     }
 
-    async fn look(&self) -> Result<()> {
+    /// Fails if it has run for too long.
+    fn ensure_moves(&self) -> Result<()> {
         if self.began.elapsed() > PATIENCE {
             bail!("a process did not end within {} s", PATIENCE.as_secs());
         }
+        Ok(())
+    }
+
+    async fn look(&self) -> Result<()> {
+        self.ensure_moves()?;
         tokio::time::sleep(LOOK).await;
         Ok(())
     }

@@ -6,7 +6,10 @@
 //! (`cosmos::witness`); what it saw is summed up in [`sightings`], and everything is reported in [`outcome`].
 
 mod child;
+mod copies;
+mod following;
 mod known;
+mod names;
 mod oracle;
 mod outcome;
 mod run;
@@ -14,6 +17,7 @@ mod scratch;
 mod sightings;
 mod split;
 mod steps;
+mod versions;
 mod writes;
 
 pub(crate) use run::{clean_up, estimate, run};

@@ -1,14 +1,11 @@
 //! What an acceptance test found: the report, as a table and as JSON, without secrets and names.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 
 use serde::Serialize;
 
-use crate::cosmos::options::{ConnectOptions, CredentialOptions};
+use super::names::Names;
 use crate::cosmos::witness::AccountFacts;
-use crate::redact::redact;
 use crate::report::{Align, Table};
 
 /// How a step ended.
@@ -233,74 +230,4 @@ impl Acceptance {
             .filter(|believed| believed.result == result)
             .count()
     }
-}
-
-/// The names and secrets that no report has, each with what takes its place.
-#[derive(Debug)]
-pub(super) struct Names(Vec<(String, &'static str)>);
-
-impl Names {
-    /// Those of a test, whose directory need not be there yet.
-    pub(super) fn new(options: &ConnectOptions, database: &str, directory: &Path) -> Self {
-        let mut names = Vec::new();
-        if let CredentialOptions::Key(key) = &options.credential {
-            names.push((key.expose().to_owned(), "***"));
-        }
-        let endpoint = options.endpoint.as_str();
-        names.push((endpoint.trim_end_matches('/').to_owned(), "ENDPOINT"));
-        let host = options.endpoint.host_str().unwrap_or_default();
-        if let Some(port) = options.endpoint.port() {
-            names.push((format!("{host}:{port}"), "HOST"));
-        }
-        names.push((host.to_owned(), "HOST"));
-        if let Some((account, _)) = host
-            .split_once('.')
-            .filter(|_| options.endpoint.domain().is_some())
-        {
-            names.push((account.to_owned(), "ACCOUNT"));
-        }
-        let own = directory.file_name().unwrap_or_default();
-        let parent = directory
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        let canonical = fs::canonicalize(parent.unwrap_or(Path::new(".")));
-        let canonical = canonical.ok().map(|parent| parent.join(own));
-        for path in canonical
-            .into_iter()
-            .chain(std::path::absolute(directory).ok())
-        {
-            names.push((path.display().to_string(), "DIRECTORY"));
-        }
-        names.push((directory.display().to_string(), "DIRECTORY"));
-        if let Some(own) = directory.file_name() {
-            names.push((own.to_string_lossy().into_owned(), "DIRECTORY"));
-        }
-        names.push((database.to_owned(), "DATABASE"));
-        for variable in ["HOME", "USERPROFILE"] {
-            if let Some(home) = std::env::var_os(variable).filter(|home| home.len() > 1) {
-                names.push((home.to_string_lossy().into_owned(), "HOME"));
-            }
-        }
-        names.retain(|(name, _)| !name.is_empty());
-        Self(names)
-    }
-
-    /// `text` without them, in one line, and without the ids that the service gives to requests and resources.
-    pub(super) fn clean(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for (name, instead) in &self.0 {
-            text = text.replace(name, instead);
-        }
-        let words = text.split_whitespace().map(|word| match is_guid(word) {
-            true => "ID",
-            false => word,
-        });
-        redact(&words.collect::<Vec<_>>().join(" "))
-    }
-}
-
-/// Whether a word is a GUID, with punctuation around it.
-fn is_guid(word: &str) -> bool {
-    let word = word.trim_matches(|c: char| !c.is_ascii_hexdigit());
-    word.len() == 36 && word.matches('-').count() == 4
 }

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 
 use super::child::Program;
-use super::outcome::{Acceptance, Cost, Names, Shape, Step, Verdict};
+use super::names::Names;
+use super::outcome::{Acceptance, Cost, Shape, Step, Verdict};
 use super::scratch::{NotMade, Scratch, WITNESS, clean, ensure_new};
 use super::sightings::Sightings;
 use super::split::{AT_FIRST, RAISED};

@@ -16,6 +16,7 @@ use serde_json::json;
 use super::writes::{Writer, address};
 use crate::cosmos::account::CosmosAccount;
 use crate::cosmos::items::{ItemOutcome, ItemRequest};
+use crate::cosmos::scratch::Refusal;
 use crate::cosmos::witness;
 use crate::durable::{create_directory, create_private, shown_path, sync_directory};
 use crate::error::usage;
@@ -163,8 +164,8 @@ impl Scratch {
         witness::record_to(&directory.join(WITNESS))?;
         let mut throughput = Some(shared);
         let mut created = account.create_database(name, throughput).await?;
-        // An account without provisioned throughput refuses any.
-        if created.as_ref().is_err_and(|refusal| refusal.status == 400) {
+        // Otherwise each container would get throughput of its own.
+        if created.as_ref().is_err_and(Refusal::is_serverless) {
             throughput = None;
             created = account.create_database(name, None).await?;
         }

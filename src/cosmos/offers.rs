@@ -22,7 +22,7 @@ use super::options::{ConnectOptions, ThroughputControl};
 use super::retry::Persistence;
 
 /// What the service says in every answer about offers of a serverless account.
-const SERVERLESS: &str = "serverless";
+pub(super) const SERVERLESS: &str = "serverless";
 
 /// Provisioned throughput, in RU/s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use super::catalog::rid_of;
 use super::client::{CosmosClient, operation_options};
 use super::error::{Verdict, describe, verdict};
 use super::lists::{self, List};
+use super::offers::SERVERLESS;
 use super::options::ConnectOptions;
 
 /// Deadline for one request.
@@ -28,6 +29,11 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// Whether the account has no provisioned throughput, so that none can be requested.
+    pub fn is_serverless(&self) -> bool {
+        self.status == 400 && self.reason.to_ascii_lowercase().contains(SERVERLESS)
+    }
+
     fn of(error: &CosmosError) -> Self {
         Self {
             status: u16::from(error.status().status_code()),

@@ -80,10 +80,10 @@ fn later(action: Action) -> Fault {
         .when(|record| is_latest(record) && record.is_page() && record.token.is_some())
 }
 
-/// Pages of three documents, of an export that is killed.
+/// Pages of two documents, of an export that is killed.
 fn small(action: Action) -> Fault {
     Fault::on(RequestKind::ChangeFeed, action)
-        .when(|record| is_latest(record) && record.is_page() && record.max_item_count == Some(3))
+        .when(|record| is_latest(record) && record.is_page() && record.max_item_count == Some(2))
 }
 
 /// Requests for the present position.

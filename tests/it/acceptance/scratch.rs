@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{SCRATCH, Tested, acceptance, gateway, names_in};
 use crate::command::{fail, succeed};
-use crate::gateway::{Action, Fault, RequestKind};
+use crate::gateway::{Action, Fault, RequestKind, RequestRecord};
 
 #[test]
 fn without_yes_the_cost_is_printed_and_nothing_is_created() {
@@ -147,4 +147,50 @@ fn what_cannot_be_carried_out_is_refused_before_any_request() {
         changing.iter().all(|record| record.method == "GET"),
         "{changing:?}"
     );
+}
+
+#[test]
+fn only_a_serverless_account_gets_a_database_without_throughput() {
+    let has_throughput = |record: &RequestRecord| record.header("x-ms-offer-throughput").is_some();
+    for (message, is_serverless) in [
+        (
+            "Setting offer throughput or autopilot on container is not supported for serverless accounts.",
+            true,
+        ),
+        (
+            "The total throughput of the account would exceed its limit.",
+            false,
+        ),
+    ] {
+        let gateway = gateway();
+        let directory = tempfile::tempdir().unwrap();
+        let refuse = Action::Refuse {
+            status: 400,
+            message,
+        };
+        gateway.push_fault(Fault::on(RequestKind::DatabaseCreate, refuse).when(has_throughput));
+        // What comes next is of no interest.
+        let denied = Action::Refuse {
+            status: 403,
+            message: "no",
+        };
+        gateway.push_fault(Fault::on(RequestKind::ContainerCreate, denied).nth(2));
+        let tested = Tested::run(
+            &mut acceptance(&gateway, directory.path()),
+            directory.path(),
+        );
+        let refused = tested.steps("refused");
+        assert_eq!(refused.len(), 1, "{refused:?}");
+        assert_eq!(refused[0].contains(message), !is_serverless, "{refused:?}");
+        let throughput = &tested.report["cost"]["throughput"];
+        assert!(throughput.is_null(), "{throughput}");
+        assert_eq!(
+            gateway.requests(RequestKind::DatabaseCreate),
+            1 + usize::from(is_serverless)
+        );
+        assert_eq!(
+            gateway.requests(RequestKind::DatabaseDelete),
+            usize::from(is_serverless)
+        );
+    }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{SCRATCH, acceptance, gateway, names_in};
 use crate::command::{fail, interrupt, run, spawn, succeed, wait};
-use crate::gateway::{Action, Fault, Gateway, Hold, RequestKind, RequestRecord};
+use crate::gateway::{Action, Fault, Gateway, GatewayOptions, Hold, RequestKind, RequestRecord};
 
 /// Kills a test where this request waits for its answer, and cleans up.
 fn kill_at(gateway: &Gateway, kind: RequestKind, nth: usize, directory: &Path) {
@@ -111,5 +111,32 @@ fn a_kill_while_it_cleans_up_leaves_nothing_either() {
     deleting.release();
     succeed(acceptance(&gateway, directory.path()).arg("--clean-up"));
     assert!(gateway.container(SCRATCH, "documents").is_none());
+    assert_eq!(names_in(directory.path()), Vec::<String>::new());
+}
+
+/// The processes of the test reach the account in the same way as the test itself.
+#[test]
+fn a_certificate_that_is_accepted_is_accepted_by_each_process() {
+    let gateway = Gateway::start(GatewayOptions {
+        tls: true,
+        ..GatewayOptions::default()
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = acceptance(&gateway, directory.path());
+    command
+        .env_remove("AZURE_COSMOS_ENDPOINT")
+        .env_remove("AZURE_COSMOS_KEY")
+        .env(
+            "AZURE_COSMOS_CONNECTION_STRING",
+            gateway.connection_string(),
+        );
+    let child = spawn(command.args(["--yes", "--max-ru", "100000"]));
+    // Those of two exports, whose files are judged.
+    gateway.wait_for(RequestKind::ChangeFeed, 12);
+    interrupt(&child);
+    let ended = wait(child);
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    let passed = "export as JSON lines: passed";
+    assert!(ended.stderr.contains(passed), "{}", ended.stderr);
     assert_eq!(names_in(directory.path()), Vec::<String>::new());
 }
