@@ -238,13 +238,14 @@ mod switched {
     ];
 
     /// Defects that can be planted, in addition to skipped steps.
-    pub const DEFECTS: [&str; 17] = [
+    pub const DEFECTS: [&str; 18] = [
         "defect.position-before-data",
         "defect.one-token-for-all-children",
         "defect.parts-of-a-query-begin-again",
         "defect.nothing-new-is-the-end",
         "defect.nothing-new-below-the-pin-is-the-end",
         "defect.the-pin-is-the-end",
+        "defect.exact-ends-are-pinned-again",
         "defect.now-again-on-resume",
         "defect.changes-end-before-the-snapshot",
         "defect.compare.target-is-not-followed",

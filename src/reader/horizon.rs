@@ -111,11 +111,11 @@ impl Horizon {
         }
     }
 
-    /// The pin, if a page whose last change has this LSN goes beyond it. Where an ETag names one of several items of an
-    /// LSN, a page cannot be cut there.
-    pub(super) fn pin_within(&self, last: Option<u64>) -> Option<&PinnedEnd> {
+    /// The pin, and its LSN, if a page can be cut there: where an ETag names one of several items of an LSN, it cannot.
+    pub(super) fn cut(&self) -> Option<(&PinnedEnd, u64)> {
         let pinned = self.pinned.as_ref();
-        pinned.filter(|pin| pin.lsn() < last && has_transactions(&pin.etag))
+        let pinned = pinned.filter(|pin| has_transactions(&pin.etag))?;
+        Some((pinned, pinned.lsn()?))
     }
 
     /// How a range at `etag` reached its end, if an answer that nothing is newer shows that it did.

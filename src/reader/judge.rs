@@ -7,9 +7,7 @@ use super::shard::Shard;
 use crate::cosmos::cursor::FeedAnswer;
 use crate::count::exactly;
 use crate::failpoint;
-use crate::feed::{
-    Part, PinnedEnd, Position, ReachedEnd, ReadUntil, has_transactions, lsn_of_etag,
-};
+use crate::feed::{Part, Position, ReachedEnd, ReadUntil, has_transactions, lsn_of_etag};
 
 /// What one answer means.
 pub(super) enum Step {
@@ -23,6 +21,12 @@ pub(super) enum Step {
     Behind(Lag),
     /// The range was split.
     Split(Vec<Part>),
+}
+
+/// Whether the end is never pinned again. An exact end is where the next plan begins, whichever partition the range is in by
+/// then: what comes after it there is left to that plan. With any other end, changes would be missing, or come twice.
+pub(super) fn keeps_end(until: ReadUntil) -> bool {
+    until == ReadUntil::Exact && !failpoint::is_planted("defect.exact-ends-are-pinned-again")
 }
 
 impl Shard {
@@ -139,12 +143,7 @@ impl Shard {
         let Some(until) = until.filter(|_| self.horizon.pinned().is_some()) else {
             return without_end;
         };
-        // An exact end is where the next plan begins, whichever partition the range is in by then: what comes after this
-        // position there is left to that plan.
-        let reaches = answer.partition_lsn.or(answer.etag().and_then(lsn_of_etag));
-        let is_exact =
-            until == ReadUntil::Exact && reaches >= self.horizon.pinned().and_then(PinnedEnd::lsn);
-        if !is_exact && self.horizon.is_of_another(answer.partition.as_deref()) {
+        if !keeps_end(until) && self.horizon.is_of_another(answer.partition.as_deref()) {
             // A merge: the pin may no longer compare. The range is pinned again.
             let (range, here) = (self.id, place(self.etag.as_deref()));
             let end = place(self.horizon.pinned().map(|end| end.etag.as_str()));

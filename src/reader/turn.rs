@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::event::{AnsweringPartition, Head, ReaderEvent};
 use super::horizon::Lag;
-use super::judge::Step;
+use super::judge::{Step, keeps_end};
 use super::options::ReadEnd;
 use super::shard::{Shard, etag_of};
 use super::shared::Shared;
@@ -23,7 +23,7 @@ use crate::cosmos::retry::Decision;
 use crate::cosmos::token::{Segment, token_of};
 use crate::cosmos::traffic::Asker;
 use crate::failpoint;
-use crate::feed::page::{ItemRef, Page};
+use crate::feed::page::Page;
 use crate::feed::{
     ChangeFeedStart, FeedRange, Part, PinnedEnd, Position, ReachedEnd, ReadUntil, lsn_of_etag,
 };
@@ -223,6 +223,11 @@ impl Turn {
                 ReadEnd::Time(_) if !self.shard.is_of_snapshot => self.shard.idle_polls > 0,
                 _ => true,
             };
+            ensure!(
+                !keeps_end(until) || self.shard.horizon.pinned().is_some(),
+                "the end of the range, at which a plan goes on, is not in the state: \
+                 read the plan again to another place"
+            );
             if self.shard.horizon.pinned().is_none()
                 && is_due
                 && let Some(step) = self.pin().await?
@@ -342,7 +347,7 @@ impl Turn {
                 answer.page
             };
             if until == Some(ReadUntil::Exact)
-                && let Some(cut) = self.cut_at_pin(&mut page, &answer.segments)
+                && let Some(cut) = self.cut_at_pin(&mut page, &answer.segments)?
             {
                 etag = cut.etag;
                 position.clone_from(&cut.position);
@@ -374,27 +379,43 @@ impl Turn {
 
     /// Removes what a page has beyond the pin of the range, if anything. Returns how far the range was read then: the part
     /// that the page is of, to the pin.
-    fn cut_at_pin(&self, page: &mut Page, parts: &[Segment]) -> Option<Cut> {
+    ///
+    /// A page has all changes up to its ETag, in the order of their LSNs only within a partition key. So those up to the
+    /// pin are all there, wherever they are in the page, and the others come again after the pin.
+    fn cut_at_pin(&self, page: &mut Page, parts: &[Segment]) -> Result<Option<Cut>> {
         let shard = &self.shard;
-        let last = page.items().next_back().and_then(|item| item.lsn());
-        let pin = shard.horizon.pin_within(last)?;
-        let PageSource::Feed(mode) = shard.request.source else {
-            return None;
+        let Some((pin, end)) = shard.horizon.cut() else {
+            return Ok(None);
         };
-        let is_before = |item: &ItemRef<'_>| item.lsn() <= pin.lsn();
-        page.keep_first(page.items().take_while(is_before).count());
+        let PageSource::Feed(mode) = shard.request.source else {
+            return Ok(None);
+        };
+        let lsns: Vec<Option<u64>> = page.items().map(|item| item.lsn()).collect();
+        let is_etag_beyond =
+            |part: &Segment| part.etag.as_deref().and_then(lsn_of_etag) > Some(end);
+        let ends_beyond = parts.iter().any(is_etag_beyond);
+        ensure!(
+            !ends_beyond || lsns.iter().all(Option::is_some),
+            "a change has no LSN, so whether it is beyond the end of the range, at LSN {end}, is not known"
+        );
+        let Some(beyond) = lsns.iter().flatten().find(|lsn| **lsn > end) else {
+            return Ok(None);
+        };
+        ensure!(
+            ends_beyond,
+            "the service sent a change of LSN {beyond} in a page that does not end after LSN {end}"
+        );
+        page.keep(|at| lsns[at] <= Some(end));
         let mut parts = parts.to_vec();
-        for etag in parts.iter_mut().filter_map(|part| part.etag.as_mut()) {
-            if lsn_of_etag(etag) > pin.lsn() {
-                etag.clone_from(&pin.etag);
-            }
+        for part in parts.iter_mut().filter(|part| is_etag_beyond(part)) {
+            part.etag = Some(pin.etag.clone());
         }
         let etag = parts.iter().find_map(|part| part.etag.clone());
         let position = Position {
             token: token_of(self.shared.client.rid(), mode, &parts),
             lsn: etag.as_deref().and_then(lsn_of_etag),
         };
-        Some(Cut { etag, position })
+        Ok(Some(Cut { etag, position }))
     }
 
     /// A request has succeeded; with `is_stuck` its answer was behind what is known.

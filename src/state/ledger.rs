@@ -13,7 +13,7 @@ use crate::destination::{
     Destination, FileState, Inheritance, PartReceipt, Receipt, Recovery, SeriesState, Unsynced,
 };
 use crate::failpoint;
-use crate::feed::{Part, PinnedEnd, Position, RangeId, RangeState};
+use crate::feed::{Part, PinnedEnd, Position, RangeId, RangeState, ReadUntil};
 use crate::schema::TableLayout;
 
 /// The committed state of a job, and what will be committed next.
@@ -147,7 +147,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Replaces `parent`, which was split, by `children`. Returns them with their numbers.
+    /// Replaces `parent`, which was split, by `children`. Returns them with their numbers. An exact end of the parent is
+    /// that of each of them.
     ///
     /// The parent's own series must have been sealed by the receipts applied so far.
     ///
@@ -156,7 +157,16 @@ impl Ledger {
     /// If the children do not tile the parent.
     pub fn replace(&mut self, parent: RangeId, children: Vec<Part>) -> Result<Vec<RangeState>> {
         let own_series = self.state.series_of(parent);
-        let placed = self.state.ranges.split(parent, children)?;
+        let end = self.state.ranges.find(parent);
+        let end = end.and_then(|parent| parent.end.clone());
+        let mut placed = self.state.ranges.split(parent, children)?;
+        let is_exact = self.state.settings.until == Some(ReadUntil::Exact);
+        if let Some(end) = end.filter(|_| is_exact) {
+            for child in &mut placed {
+                self.state.ranges.set_end(child.id, end.clone());
+                child.end = Some(end.clone());
+            }
+        }
         if self.state.ranges_of(own_series).next().is_none() {
             let series = &mut self.state.series;
             ensure!(

@@ -289,6 +289,8 @@ impl State {
     pub fn begin_run(&mut self, keep_ends: bool) {
         self.version = VERSION;
         self.finished = false;
+        // An exact end is where a plan begins that comes after this.
+        let keep_ends = keep_ends || self.settings.until == Some(ReadUntil::Exact);
         // The changes end after the snapshot.
         if !keep_ends || self.ranges.is_snapshot_open() {
             self.ranges.forget_ends();

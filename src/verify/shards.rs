@@ -17,7 +17,7 @@ use crate::destination::shards::COMPLETE_FILE;
 use crate::destination::{STATE_FILE, Shards, shard_directory};
 use crate::durable::{self, is_there, shown_path};
 use crate::error::{usage, with_hint};
-use crate::feed::{Ends, FeedRange, Piece, PinnedEnd, ensure_tiling, lsn_of_etag};
+use crate::feed::{Ends, FeedRange, Piece, PinnedEnd, ReadUntil, ensure_tiling, lsn_of_etag};
 use crate::state::model::{ShardOfPlan, State};
 use crate::state::plan_file::{PlanFile, PlannedRange};
 
@@ -240,7 +240,11 @@ impl Check<'_> {
             let (Some(planned), Some(end)) = (planned, &range.end) else {
                 continue;
             };
-            if let Some(why) = falls_short(planned, end) {
+            let why = match self.plan.until {
+                Some(ReadUntil::Exact) => differs(planned, end),
+                _ => falls_short(planned, end),
+            };
+            if let Some(why) = why {
                 self.found
                     .fault(name, format!("the range {} {why}", range.range));
             }
@@ -314,6 +318,19 @@ fn falls_short(planned: &PlannedRange, end: &PinnedEnd) -> Option<String> {
     // After a split or a merge it was pinned again, in a partition whose LSNs do not compare.
     (end.pinned_at < pin.pinned_at)
         .then(|| "ended at a pin that is older than that of the plan".to_owned())
+}
+
+/// Why a range that has ended has not ended exactly where it was planned, if so.
+fn differs(planned: &PlannedRange, end: &PinnedEnd) -> Option<String> {
+    let pin = planned.end.as_ref()?;
+    let shown = |etag: &str| etag.escape_debug().take(60).collect::<String>();
+    (end.etag != pin.etag).then(|| {
+        format!(
+            "ended at {}, but the plan ends it at {} exactly",
+            shown(&end.etag),
+            shown(&pin.etag)
+        )
+    })
 }
 
 /// Some ranges, for people.

@@ -117,9 +117,11 @@ impl Page {
         })
     }
 
-    /// Removes all items but the first `count`.
-    pub fn keep_first(&mut self, count: usize) {
-        self.items.truncate(count);
+    /// Removes all items but those at the places that are to be kept, counted from 0.
+    pub fn keep(&mut self, mut is_kept: impl FnMut(usize) -> bool) {
+        let mut places = 0..;
+        self.items
+            .retain(|_| places.next().is_some_and(&mut is_kept));
     }
 
     /// Consumes the page for its buffer; see [`Page::parse_with`].

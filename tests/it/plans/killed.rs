@@ -275,3 +275,59 @@ fn killed_shares_of_a_plan_have_every_change_of_its_span_once() {
         checked.stderr
     );
 }
+
+/// What is in the files of a plan of all versions.
+fn changes_in(place: &Place) -> Vec<(String, u64)> {
+    let changes = lines(&place.out()).into_iter().map(|line| {
+        let change: Value = serde_json::from_slice(&line).unwrap();
+        let id = change["current"]["id"]
+            .as_str()
+            .or_else(|| change["metadata"]["id"].as_str());
+        let lsn = change["metadata"]["lsn"].as_u64().unwrap();
+        (id.unwrap().to_owned(), lsn)
+    });
+    changes.collect()
+}
+
+#[test]
+fn killed_shares_of_plans_with_exact_ends_have_every_change_once_together() {
+    let form = form();
+    let seed = crate::scene::seed();
+    println!("COSMOS_TAIL_TEST_SEED={seed}");
+    let (gateway, container) = filled(form.ranges, form.documents);
+    let log = || -> BTreeSet<(String, u64)> {
+        let changes = container.changes().into_iter();
+        changes.map(|change| (change.id, change.lsn)).collect()
+    };
+    let after = |earlier: &Place| {
+        let next = Place::new();
+        let earlier = earlier.plan();
+        let arguments = ["--after", earlier.to_str().unwrap()];
+        succeed(&mut plan(&gateway, &next.plan(), &arguments));
+        next
+    };
+    let nothing = Place::new();
+    nothing.make(&gateway, &["--mode", "all", "--until", "exact"]);
+    let before = log();
+    for number in 0..form.documents {
+        container.upsert(document(number));
+    }
+    let first = after(&nothing);
+    // Splits, merges and writes while it is read: what comes beyond its ends is left to the second.
+    read_all(&first, &gateway, &container, form, seed);
+    let checked = first.verify(&[]);
+    assert_eq!(checked.code, Some(0), "{}", checked.stdout);
+    let second = after(&first);
+    second.read(&gateway, 2);
+    let mut found = changes_in(&first);
+    found.extend(changes_in(&second));
+    let expected: Vec<(String, u64)> = log().difference(&before).cloned().collect();
+    found.sort();
+    assert!(found.is_sorted_by(|a, b| a < b), "a change is there twice");
+    assert_eq!(found, expected);
+    assert!(
+        gateway.violations().is_empty(),
+        "{:?}",
+        gateway.violations()
+    );
+}

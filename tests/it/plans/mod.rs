@@ -1,6 +1,7 @@
 //! Plans: made once, read by processes that do not know of each other, and checked as a whole.
 
 mod bad_input;
+mod exact;
 mod jobs;
 #[cfg(unix)]
 mod killed;
