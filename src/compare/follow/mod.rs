@@ -64,8 +64,9 @@ pub(super) struct Followed {
 struct Job<'a> {
     /// The number of the last change before it.
     mark: u64,
-    /// When it began, if it reads everything.
-    reads_all: Option<(Instant, OffsetDateTime)>,
+    /// When it began.
+    began: (Instant, OffsetDateTime),
+    reads_all: bool,
     reading: Pin<Box<dyn Future<Output = Result<Read>> + Send + 'a>>,
 }
 
@@ -108,13 +109,17 @@ pub(super) async fn run(
         .max(1000);
     let keyers = &comparison.keyers;
     let by_feeds = keyers.iter().all(|keyer| keyer.is_direct());
-    let watch = Watch::new(most, keyers[SOURCE].buckets(), plan.settle, by_feeds);
+    // Otherwise the feed does not say which document of the other side a deletion is of.
+    let with_deletions = by_feeds && plan.mode == FeedMode::AllVersionsAndDeletes;
+    let buckets = keyers[SOURCE].buckets();
+    let watch = Watch::new(most, buckets, plan.settle, by_feeds, with_deletions);
     let mut following = Following {
         comparison,
         plan,
         report,
         monitor,
         watch,
+        with_deletions,
         buffer: Vec::new(),
         read_all: None,
         documents: [0; 2],
@@ -197,6 +202,8 @@ struct Following<'a> {
     report: &'a Report,
     monitor: &'a Monitor,
     watch: Watch,
+    /// Whether the feeds say what is deleted.
+    with_deletions: bool,
     buffer: Vec<u8>,
     /// When the last reading of everything that has ended began.
     read_all: Option<(Instant, OffsetDateTime)>,
@@ -249,7 +256,8 @@ impl<'a> Following<'a> {
         let (comparison, report) = (self.comparison, self.report);
         Job {
             mark: self.watch.mark(),
-            reads_all: Some((Instant::now(), clock::now())),
+            began: (Instant::now(), clock::now()),
+            reads_all: true,
             reading: Box::pin(async move {
                 let digests = comparison.digests().await?;
                 let documents = [digests[SOURCE].documents, digests[TARGET].documents];
@@ -269,12 +277,13 @@ impl<'a> Following<'a> {
             return Some(self.read_all());
         }
         let (comparison, report) = (self.comparison, self.report);
-        let mark = self.watch.mark();
+        let (mark, began) = (self.watch.mark(), (Instant::now(), clock::now()));
         let unread = self.watch.take_unread();
         if !unread.is_empty() {
             return Some(Job {
                 mark,
-                reads_all: None,
+                began,
+                reads_all: false,
                 reading: Box::pin(read_ranges(comparison, unread, report)),
             });
         }
@@ -284,7 +293,8 @@ impl<'a> Following<'a> {
         }
         Some(Job {
             mark,
-            reads_all: None,
+            began,
+            reads_all: false,
             reading: Box::pin(async move {
                 let asked = due.keys().copied().collect();
                 let differing = comparison.sorted(Selection::Names(due)).await?;
@@ -303,10 +313,10 @@ impl<'a> Following<'a> {
 
     /// A job has ended.
     fn ended(&mut self, job: Job<'_>, read: Read) {
-        self.watch.found(read.found, job.mark);
+        self.watch.found(read.found, job.mark, job.began.0);
         if let Some(documents) = read.documents {
             self.documents = documents;
-            self.read_all = job.reads_all;
+            self.read_all = job.reads_all.then_some(job.began);
             self.report.end_progress();
         }
     }
@@ -316,17 +326,22 @@ impl<'a> Following<'a> {
         self.watch.last_change().elapsed() >= self.plan.settle
     }
 
+    /// When nothing has changed for the settling time, unless that is beyond all time.
+    fn quiet_from(&self) -> Option<Instant> {
+        self.watch.last_change().checked_add(self.plan.settle)
+    }
+
     /// Whether the sides are the same, and nothing has changed for the settling time before the heads.
     fn may_end(&self, feeds: [&Feed; 2], verdict: &Verdict) -> bool {
-        let quiet = self.watch.last_change() + self.plan.settle;
-        verdict.outcome == Outcome::Same && head(feeds).is_some_and(|(asked, _)| asked >= quiet)
+        let heads = head(feeds).zip(self.quiet_from());
+        verdict.outcome == Outcome::Same && heads.is_some_and(|((asked, _), quiet)| asked >= quiet)
     }
 
     /// Whether deletions are known: each is in the feed, or everything was read once nothing changed any more.
     fn knows_deletions(&self) -> bool {
-        let quiet = self.watch.last_change() + self.plan.settle;
-        self.plan.mode == FeedMode::AllVersionsAndDeletes
-            || self.read_all.is_some_and(|(began, _)| began >= quiet)
+        let read_all = self.read_all.zip(self.quiet_from());
+        self.with_deletions
+            || read_all.is_some_and(|((began, _), quiet)| began >= quiet)
             || failpoint::is_planted("defect.compare.deletions-are-not-looked-for")
     }
 
@@ -335,7 +350,7 @@ impl<'a> Following<'a> {
         let (_, read_all_at) = self.read_all?;
         let heads = head(feeds);
         let as_of = heads.map(|(_, at)| at);
-        let deletions_as_of = (self.plan.mode == FeedMode::LatestVersion).then_some(read_all_at);
+        let deletions_as_of = (!self.with_deletions).then_some(read_all_at);
         Some(Verdict::new(
             self.watch.census(),
             self.watch.has_unread(),

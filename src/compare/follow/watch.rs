@@ -23,6 +23,11 @@ struct Watched {
     contents: [Option<u128>; 2],
     /// Since when nothing has changed.
     since: Instant,
+    /// When the last reading began that found exactly these contents.
+    looked: Option<Instant>,
+    /// Whether only a reading can say that it is the same: a reading found it gone, which the feed does not say, so
+    /// what the feed says may be from before that.
+    must_look: bool,
     /// The number of the last change in a feed.
     changed: u64,
     /// When it is to be looked at, and how long after that again.
@@ -52,6 +57,8 @@ pub(super) struct Watch {
     unread_count: usize,
     /// Whether something changed that could be anywhere.
     is_lost: bool,
+    /// Whether changes that are not watched are being read.
+    is_reading: bool,
     /// The number of changes so far.
     changes: u64,
     /// When the last one came.
@@ -63,6 +70,8 @@ pub(super) struct Watch {
     /// Whether what the feeds say is enough to know that a document is the same: each document of a side is one of
     /// the other.
     by_feeds: bool,
+    /// Whether the feeds say what is deleted.
+    with_deletions: bool,
 }
 
 /// How many documents differ, and how many may.
@@ -76,7 +85,13 @@ pub(super) struct Census {
 
 impl Watch {
     /// Watches nothing yet: at most so many documents, of so many small ranges.
-    pub(super) fn new(most: usize, buckets: u32, settle: Duration, by_feeds: bool) -> Self {
+    pub(super) fn new(
+        most: usize,
+        buckets: u32,
+        settle: Duration,
+        by_feeds: bool,
+        with_deletions: bool,
+    ) -> Self {
         /// How often to look within the settling time, and the pauses between.
         const LOOKS: u32 = 8;
         const MIN_PAUSE: Duration = Duration::from_secs(1);
@@ -87,12 +102,14 @@ impl Watch {
             unread: vec![false; buckets as usize],
             unread_count: 0,
             is_lost: false,
+            is_reading: false,
             changes: 0,
             last_change: Instant::now(),
             last_news: Instant::now(),
             settle,
             pause: (settle / LOOKS).clamp(MIN_PAUSE, MAX_PAUSE),
             by_feeds,
+            with_deletions,
         }
     }
 
@@ -112,6 +129,8 @@ impl Watch {
                 bucket,
                 contents,
                 since: now,
+                looked: None,
+                must_look: false,
                 changed: self.changes,
                 due: now + self.pause * 2,
                 pause: self.pause,
@@ -119,13 +138,18 @@ impl Watch {
             self.documents.insert(name, watched);
             return;
         };
+        watched.must_look |= !self.with_deletions && watched.contents[side] == Some(0);
         if watched.contents[side] != Some(content) {
             (watched.since, watched.pause) = (now, self.pause);
+            watched.looked = None;
             watched.due = now + self.pause;
         }
         watched.contents[side] = Some(content);
         watched.changed = self.changes;
-        if self.by_feeds && watched.contents[SOURCE] == watched.contents[TARGET] {
+        let is_same = watched.contents[SOURCE] == watched.contents[TARGET];
+        if is_same && watched.must_look {
+            watched.due = now;
+        } else if is_same && self.by_feeds {
             self.documents.remove(&name);
         }
     }
@@ -157,10 +181,11 @@ impl Watch {
         self.changes
     }
 
-    /// Takes what a reading found that began at `mark`.
-    pub(super) fn found(&mut self, found: Found, mark: u64) {
+    /// Takes what a reading found that began at `mark`, which was at this time.
+    pub(super) fn found(&mut self, found: Found, mark: u64, began: Instant) {
         let now = Instant::now();
         self.last_news = now;
+        self.is_reading = false;
         let differing: HashMap<Name, Contents> = found
             .differing
             .iter()
@@ -179,32 +204,35 @@ impl Watch {
             }
         }
         for open in found.differing {
-            self.differs(&open, mark, now);
+            self.differs(&open, mark, (began, now));
         }
         for bucket in found.beyond {
             self.leave(bucket);
         }
     }
 
-    fn differs(&mut self, open: &Open, mark: u64, now: Instant) {
+    fn differs(&mut self, open: &Open, mark: u64, (began, now): (Instant, Instant)) {
         let contents = open.contents.map(Some);
         let is_full = self.documents.len() >= self.most;
         match self.documents.get_mut(&open.name) {
             // What came since is newer than what was read.
             Some(watched) if watched.changed > mark => watched.due = now + self.pause,
             Some(watched) if watched.contents == contents => {
+                (watched.looked, watched.must_look) = (Some(began), false);
                 watched.due = now + watched.pause;
+                // Once more as soon as it has settled.
+                if let Some(settled) = watched.since.checked_add(self.settle)
+                    && settled > now
+                {
+                    watched.due = watched.due.min(settled);
+                }
                 watched.pause = (watched.pause * 2).min(self.settle.max(self.pause));
             }
             Some(watched) => {
-                // What was not known before is no change.
-                let is_change = |side: usize| {
-                    watched.contents[side].is_some() && watched.contents[side] != contents[side]
-                };
-                if is_change(SOURCE) || is_change(TARGET) {
-                    watched.since = now;
-                }
+                // Since when it is what was not known before, nobody knows.
+                watched.since = now;
                 watched.contents = contents;
+                (watched.looked, watched.must_look) = (Some(began), false);
                 watched.due = now + self.pause;
             }
             None if is_full => self.leave(open.bucket),
@@ -213,6 +241,8 @@ impl Watch {
                     bucket: open.bucket,
                     contents,
                     since: now,
+                    looked: Some(began),
+                    must_look: false,
                     changed: mark,
                     due: now + self.pause,
                     pause: self.pause,
@@ -229,12 +259,13 @@ impl Watch {
         *unread = true;
     }
 
-    /// Takes the small ranges that are to be read again, if there is space for what is found in them.
+    /// Takes the small ranges that are to be read again, if there is space for what is found in them. Until that comes they
+    /// are unread.
     pub(super) fn take_unread(&mut self) -> Vec<Bucket> {
         if self.unread_count == 0 || self.documents.len() > self.most / 2 {
             return Vec::new();
         }
-        self.unread_count = 0;
+        (self.unread_count, self.is_reading) = (0, true);
         let mut taken = Vec::new();
         for (bucket, unread) in self.unread.iter_mut().enumerate() {
             if std::mem::take(unread) {
@@ -244,8 +275,9 @@ impl Watch {
         taken
     }
 
-    /// Forgets what is to be read again, since everything is read.
+    /// Takes whatever is to be read again, since everything is read. Until what is found comes, it is unread.
     pub(super) fn read_all(&mut self) {
+        self.is_reading = self.has_unread();
         self.unread.fill(false);
         (self.unread_count, self.is_lost) = (0, false);
     }
@@ -266,7 +298,7 @@ impl Watch {
 
     /// Whether there are changes that are not watched.
     pub(super) fn has_unread(&self) -> bool {
-        self.is_lost || self.unread_count > 0
+        self.is_lost || self.is_reading || self.unread_count > 0
     }
 
     /// How many documents differ.
@@ -296,13 +328,14 @@ impl Watch {
         different.collect()
     }
 
-    /// The contents of a document if they differed for the settling time.
+    /// The contents of a document if they differed for the settling time, as a reading has shown that began after it.
     fn settled(&self, watched: &Watched) -> Option<Contents> {
         let [Some(source), Some(target)] = watched.contents else {
             return None;
         };
-        let has_settled = source != target && watched.since.elapsed() >= self.settle;
-        has_settled.then_some([source, target])
+        let settles = watched.since.checked_add(self.settle);
+        let has_settled = self.settle.is_zero() || settles.is_some() && watched.looked >= settles;
+        (source != target && has_settled).then_some([source, target])
     }
 }
 
@@ -311,7 +344,7 @@ mod tests {
     use super::*;
 
     fn watch(most: usize, by_feeds: bool) -> Watch {
-        Watch::new(most, 8, Duration::ZERO, by_feeds)
+        Watch::new(most, 8, Duration::ZERO, by_feeds, true)
     }
 
     fn open(name: Name, contents: Contents) -> Open {
@@ -354,7 +387,7 @@ mod tests {
         watch.changed(SOURCE, 7, 1, 5);
         watch.changed(TARGET, 7, 1, 5);
         assert_eq!(watch.census().changing, 1);
-        watch.found(looked(7, Vec::new()), watch.mark());
+        watch.found(looked(7, Vec::new()), watch.mark(), Instant::now());
         assert_eq!(watch.census(), Census::default());
     }
 
@@ -364,12 +397,16 @@ mod tests {
         watch.changed(SOURCE, 7, 1, 5);
         let mark = watch.mark();
         watch.changed(SOURCE, 7, 1, 6);
-        watch.found(looked(7, Vec::new()), mark);
+        watch.found(looked(7, Vec::new()), mark, Instant::now());
         assert_eq!(watch.census().changing, 1);
-        watch.found(looked(7, vec![open(7, [5, 6])]), mark);
+        watch.found(looked(7, vec![open(7, [5, 6])]), mark, Instant::now());
         assert_eq!(watch.census().changing, 1);
         // Deleted on the target, which its feed does not say.
-        watch.found(looked(7, vec![open(7, [6, 0])]), watch.mark());
+        watch.found(
+            looked(7, vec![open(7, [6, 0])]),
+            watch.mark(),
+            Instant::now(),
+        );
         assert_eq!(watch.census().different.missing, 1);
     }
 
@@ -385,6 +422,9 @@ mod tests {
         assert_eq!(watch.take_unread(), [0; 0]);
         watch.changed(TARGET, 0, 0, 5);
         assert_eq!(watch.take_unread(), [2, 3, 4]);
+        // Not before it was read.
+        assert!(watch.has_unread());
+        watch.found(Found::default(), watch.mark(), Instant::now());
         assert!(!watch.has_unread());
         // A change in a range that is to be read again anyway.
         watch.found(
@@ -393,9 +433,76 @@ mod tests {
                 ..Found::default()
             },
             watch.mark(),
+            Instant::now(),
         );
         watch.changed(SOURCE, 60, 6, 5);
         assert_eq!(watch.census().changing, 1);
         assert_eq!(watch.take_unread(), [6]);
+    }
+
+    #[test]
+    fn what_is_lost_is_unread_until_everything_was_read() {
+        let mut watch = watch(10, true);
+        watch.read_all();
+        assert!(!watch.has_unread());
+        watch.lose();
+        watch.read_all();
+        assert!(!watch.is_lost() && watch.has_unread());
+        // Once more, meanwhile.
+        watch.lose();
+        watch.found(Found::default(), watch.mark(), Instant::now());
+        assert!(watch.is_lost() && watch.has_unread());
+    }
+
+    #[test]
+    fn where_deletions_are_not_in_the_feeds_one_that_was_found_is_not_forgotten_by_an_older_change()
+    {
+        for with_deletions in [false, true] {
+            let mut watch = Watch::new(10, 8, Duration::ZERO, true, with_deletions);
+            watch.changed(TARGET, 7, 1, 5);
+            // The source had it, and has it no more.
+            watch.found(
+                looked(7, vec![open(7, [0, 5])]),
+                watch.mark(),
+                Instant::now(),
+            );
+            watch.changed(SOURCE, 7, 1, 5);
+            assert_eq!(watch.census().changing, u64::from(!with_deletions));
+            if with_deletions {
+                continue;
+            }
+            watch.changed(SOURCE, 7, 1, 5);
+            assert_eq!(watch.due().len(), 1);
+            watch.found(
+                looked(7, vec![open(7, [0, 5])]),
+                watch.mark(),
+                Instant::now(),
+            );
+            assert_eq!(watch.census().different.extra, 1);
+        }
+    }
+
+    #[test]
+    fn a_document_differs_once_it_was_looked_at_after_the_settling_time() {
+        let settle = Duration::from_secs(60);
+        let mut watch = Watch::new(10, 8, settle, true, true);
+        let ago = |seconds| Instant::now() - Duration::from_secs(seconds);
+        watch.changed(SOURCE, 7, 1, 5);
+        watch.changed(TARGET, 7, 1, 4);
+        watch.documents.get_mut(&7).unwrap().since = ago(100);
+        assert_eq!(watch.census().changing, 1);
+        watch.found(looked(7, vec![open(7, [5, 4])]), watch.mark(), ago(50));
+        assert_eq!(watch.census().changing, 1);
+        watch.found(looked(7, vec![open(7, [5, 4])]), watch.mark(), ago(30));
+        assert_eq!(watch.census().different.different, 1);
+        // One of which only one side was known has only now been seen to differ.
+        watch.changed(SOURCE, 8, 1, 5);
+        watch.documents.get_mut(&8).unwrap().since = ago(100);
+        watch.found(looked(8, vec![open(8, [5, 4])]), watch.mark(), ago(30));
+        assert_eq!(watch.census().changing, 1);
+        // A time without an end.
+        let mut watch = Watch::new(10, 8, Duration::MAX, true, true);
+        watch.found(looked(7, vec![open(7, [5, 4])]), watch.mark(), ago(30));
+        assert_eq!(watch.census().changing, 1);
     }
 }
