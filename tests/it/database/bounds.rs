@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cosmos_tail::state::file;
 
 use super::*;
-use crate::command::{spawn, state_directory, wait};
+use crate::command::{assert_latest, lines, spawn, state_directory, wait};
 use crate::gateway::{Hold, RequestRecord};
 
 /// How long a wait may take before the test fails.
@@ -114,7 +114,11 @@ fn two_hundred_containers_take_little_memory_and_one_connection() {
     hold.release();
     let ended = wait(child);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    database.assert_whole();
+    // By their contents, without a process for each.
+    for (name, container) in &database.containers {
+        assert_latest(&lines(&database.directory(name)), container);
+    }
+    assert_eq!(verify(&database.out, &["--strict"]).code, Some(0));
     assert!(peak < 200 << 10, "{} MB", peak >> 10);
     // The account is asked for once.
     assert!(database.gateway.requests(RequestKind::Account) < 10);
