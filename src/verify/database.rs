@@ -153,7 +153,7 @@ impl DatabaseFindings {
             }
             return Ok(());
         };
-        let (state, mut found) = check_state(&state, depth)
+        let (state, mut found) = check_state(&state, depth, None)
             .with_context(|| format!("container `{}`", container.name))?;
         let source = &state.source;
         if !state.finished {
