@@ -968,6 +968,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--summary', '--summary', [CompletionResultType]::ParameterName, 'Form of the summary')
             [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]')
             [CompletionResult]::new('--exact', '--exact', [CompletionResultType]::ParameterName, 'Compare text, not content')
+            [CompletionResult]::new('--bytes', '--bytes', [CompletionResultType]::ParameterName, 'Compare the documents themselves, not their hashes')
             [CompletionResult]::new('--values', '--values', [CompletionResultType]::ParameterName, 'The report has the values that differ too, and the documents that one side does not have')
             [CompletionResult]::new('--repair-delete', '--repair-delete', [CompletionResultType]::ParameterName, 'Write changes that delete the documents that only the target has, to deletes.jsonl beside it')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Go on as both containers change, until stopped')

@@ -936,6 +936,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --summary 'Form of the summary'
             cand --log-format 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]'
             cand --exact 'Compare text, not content'
+            cand --bytes 'Compare the documents themselves, not their hashes'
             cand --values 'The report has the values that differ too, and the documents that one side does not have'
             cand --repair-delete 'Write changes that delete the documents that only the target has, to deletes.jsonl beside it'
             cand -f 'Go on as both containers change, until stopped'

@@ -982,6 +982,7 @@ json\t'One JSON object on one line, for scripts'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
 json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l exact -d 'Compare text, not content'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l bytes -d 'Compare the documents themselves, not their hashes'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l values -d 'The report has the values that differ too, and the documents that one side does not have'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l repair-delete -d 'Write changes that delete the documents that only the target has, to deletes.jsonl beside it'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -s f -l follow -d 'Go on as both containers change, until stopped'

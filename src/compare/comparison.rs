@@ -82,9 +82,21 @@ pub(super) struct Differing {
     pub(super) beyond_in: HashSet<Bucket>,
 }
 
+impl Differing {
+    /// Adds a document, if there is space for it.
+    pub(super) fn add(&mut self, open: Open, most: u64) {
+        if self.open.len() as u64 >= most {
+            self.beyond.add(open.kind());
+            self.beyond_in.insert(open.bucket);
+        } else {
+            self.open.push(open);
+        }
+    }
+}
+
 impl Comparison {
     /// Reads both sides in parallel, each with a visitor of its own.
-    async fn read<V: Visitor>(
+    pub(super) async fn read<V: Visitor>(
         &self,
         selection: Selection,
         visitor: impl Fn(usize) -> V,
@@ -169,12 +181,7 @@ impl Comparison {
             let bits = self.keyers[SOURCE].bucket_bits;
             let selection = Selection::of_buckets(group, bits, share);
             for open in self.sorted(selection).await? {
-                if differing.open.len() as u64 >= self.memory.sorted {
-                    differing.beyond.add(open.kind());
-                    differing.beyond_in.insert(open.bucket);
-                } else {
-                    differing.open.push(open);
-                }
+                differing.add(open, self.memory.sorted);
             }
         }
         Ok(differing)
@@ -239,7 +246,7 @@ impl Open {
 }
 
 /// Divides buckets into groups of at most `max` documents, and a bucket that has more into shares.
-fn groups(
+pub(super) fn groups(
     buckets: &[Bucket],
     max: u64,
     weight: impl Fn(Bucket) -> u64,

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use tokio::sync::mpsc;
 
+use super::selection::Selection;
 use super::side::Place;
 use super::visitor::{Reading, Visitor};
 use crate::cosmos::cursor::{FeedRequest, PageSource};
@@ -32,6 +33,51 @@ pub(super) const EVENTS: usize = 64;
 struct Pin {
     lsn: Option<u64>,
     partition: Option<String>,
+}
+
+/// How far a range was read, and how far it is to be read.
+#[derive(Debug, Clone, Copy, Default)]
+struct Share {
+    read: u64,
+    end: Option<u64>,
+    has_ended: bool,
+}
+
+/// How far all ranges were read, by their LSNs.
+#[derive(Debug, Default)]
+struct Shares {
+    ranges: HashMap<RangeId, Share>,
+}
+
+impl Shares {
+    fn pinned(&mut self, range: RangeId, end: Option<u64>) {
+        self.ranges.entry(range).or_default().end = end;
+    }
+
+    fn read_to(&mut self, range: RangeId, lsn: Option<u64>) {
+        self.ranges.entry(range).or_default().read = lsn.unwrap_or(0);
+    }
+
+    fn ended(&mut self, range: RangeId) {
+        self.ranges.entry(range).or_default().has_ended = true;
+    }
+
+    fn replaced(&mut self, parent: RangeId, children: &[RangeId]) {
+        let share = self.ranges.remove(&parent).unwrap_or_default();
+        self.ranges
+            .extend(children.iter().map(|child| (*child, share)));
+    }
+
+    /// The share that was read of everything, taking ranges to be of one length.
+    fn mean(&self) -> f64 {
+        let of = |share: &Share| match share.end {
+            _ if share.has_ended => 1.0,
+            Some(end) if end > 0 => (share.read as f64 / end as f64).min(1.0),
+            _ => 0.0,
+        };
+        let sum: f64 = self.ranges.values().map(of).sum();
+        sum / self.ranges.len().max(1) as f64
+    }
 }
 
 /// Reads what is selected of a container, and returns `visitor` with it.
@@ -70,13 +116,14 @@ pub(super) async fn read_container<V: Visitor>(reading: Reading, mut visitor: V)
         poll_interval: Duration::from_secs(1),
         buffered_bytes: BUFFERED_BYTES,
     };
-    let shards = parts
-        .into_iter()
-        .map(|(range, partition)| {
-            let shard = Shard::new(heard.number(), range, None, &options);
-            shard.heard_before(heard.end_of(&partition))
-        })
-        .collect();
+    let mut shards = Vec::new();
+    let mut shares = Shares::default();
+    for (range, partition) in parts {
+        let id = heard.number();
+        shares.ranges.insert(id, Share::default());
+        let shard = Shard::new(id, range, None, &options);
+        shards.push(shard.heard_before(heard.end_of(&partition)));
+    }
     let (sender, mut events) = mpsc::channel(EVENTS);
     // Dropped with this future, it stops the reader.
     let stop = reading.stop.child_token();
@@ -91,6 +138,7 @@ pub(super) async fn read_container<V: Visitor>(reading: Reading, mut visitor: V)
                     lsn: end.lsn(),
                     partition: end.partition,
                 };
+                shares.pinned(range, pin.lsn);
                 // A range that continues another one, or is pinned again, came once only up to the first of its pins.
                 pins.entry(range).or_insert(pin);
             }
@@ -107,6 +155,10 @@ pub(super) async fn read_container<V: Visitor>(reading: Reading, mut visitor: V)
                     pin.filter(|pin| pin.partition.is_none() || pin.partition == partition.id);
                 let pin = pin.and_then(|pin| pin.lsn);
                 visit_page(&reading, &page, pin, position.lsn, &mut visitor)?;
+                shares.read_to(range, position.lsn);
+                if matches!(*reading.selection, Selection::All) {
+                    reading.done.reads_share(shares.mean());
+                }
             }
             ReaderEvent::Replaced {
                 parent,
@@ -114,6 +166,7 @@ pub(super) async fn read_container<V: Visitor>(reading: Reading, mut visitor: V)
                 reply,
             } => {
                 let ids: Vec<RangeId> = children.iter().map(|_| heard.number()).collect();
+                shares.replaced(parent, &ids);
                 // Children continue the positions of their parent.
                 let lsn = pins.remove(&parent).and_then(|pin| pin.lsn);
                 for id in &ids {
@@ -123,8 +176,8 @@ pub(super) async fn read_container<V: Visitor>(reading: Reading, mut visitor: V)
                 reply.send(ids).ok();
             }
             ReaderEvent::Failed { error, .. } => return Err(error),
+            ReaderEvent::Finished { range, .. } => shares.ended(range),
             ReaderEvent::CaughtUp { .. }
-            | ReaderEvent::Finished { .. }
             | ReaderEvent::Charged { .. }
             | ReaderEvent::Retrying { .. }
             | ReaderEvent::Recovered { .. } => {}
@@ -142,7 +195,10 @@ async fn parts(
     connected: &Connected,
     wanted: Option<Vec<FeedRange>>,
 ) -> Result<Vec<(FeedRange, String)>> {
-    let partitions = connected.client.list_partitions(wanted.is_some()).await?;
+    // In a task of its own: the driver never ends a later list if one is given up in the middle.
+    let (client, refresh) = (Arc::clone(&connected.client), wanted.is_some());
+    let listed = tokio::spawn(async move { client.list_partitions(refresh).await });
+    let partitions = listed.await.context("the list ended unexpectedly")??;
     let Some(wanted) = wanted else {
         let whole = partitions.into_iter();
         return Ok(whole
@@ -193,4 +249,27 @@ fn visit_page<V: Visitor>(
         .bytes
         .fetch_add(page.body_len() as u64, Ordering::Relaxed);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_read_to_their_ends() {
+        let mut shares = Shares::default();
+        for id in [0, 1].map(RangeId) {
+            shares.pinned(id, Some(100));
+        }
+        shares.read_to(RangeId(0), Some(50));
+        assert_eq!(shares.mean(), 0.25);
+        // The children are where their parent was.
+        shares.replaced(RangeId(0), &[2, 3].map(RangeId));
+        shares.ended(RangeId(1));
+        assert!((shares.mean() - 2.0 / 3.0).abs() < 1e-9);
+        shares.ended(RangeId(2));
+        shares.ended(RangeId(3));
+        assert_eq!(shares.mean(), 1.0);
+        assert_eq!(Shares::default().mean(), 0.0);
+    }
 }

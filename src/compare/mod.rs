@@ -19,6 +19,7 @@
 //! Memory is bounded: the digests have a fixed size, and what is compared document by document comes in shares that
 //! fit (`plan.memory`).
 
+mod bytes;
 mod canonical;
 mod comparison;
 mod digest;

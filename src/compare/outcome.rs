@@ -56,13 +56,17 @@ pub(super) async fn run(
 ) -> Result<Ended> {
     let digests = comparison.digests().await?;
     let documents = [digests[SOURCE].documents, digests[TARGET].documents];
-    let unlike = digests[SOURCE].unlike(&digests[TARGET]);
-    report.detail(&format!(
-        "{} of {} ranges of keys are compared document by document",
-        unlike.len(),
-        comparison.keyers[SOURCE].buckets()
-    ));
-    let differing = comparison.sort_out(&unlike, &digests, report).await?;
+    let differing = if plan.bytes {
+        comparison.by_bytes(&digests, report).await?
+    } else {
+        let unlike = digests[SOURCE].unlike(&digests[TARGET]);
+        report.detail(&format!(
+            "{} of {} ranges of keys are compared document by document",
+            unlike.len(),
+            comparison.keyers[SOURCE].buckets()
+        ));
+        comparison.sort_out(&unlike, &digests, report).await?
+    };
     drop(digests);
     let settled = comparison.settle(differing, plan.settle, report).await?;
     conclude(
@@ -84,10 +88,12 @@ pub(super) async fn conclude_followed(
     report: &Report,
     followed: Followed,
 ) -> Result<Ended> {
+    // Its feeds stay until everything was read.
     let Followed {
         verdict,
         documents,
         settled,
+        ..
     } = followed;
     let ended = conclude(comparison, plan, out, report, documents, settled).await?;
     Ok(Ended {

@@ -1,7 +1,7 @@
 //! A side of a comparison: files, or a container.
 
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Result;
 
@@ -43,6 +43,20 @@ pub(super) enum Place {
 pub(super) struct Done {
     pub(super) documents: AtomicU64,
     pub(super) bytes: AtomicU64,
+    /// The share that was read of a container, in millionths.
+    share: AtomicU64,
+}
+
+impl Done {
+    /// This share of everything was read.
+    pub(super) fn reads_share(&self, share: f64) {
+        self.share.store((share * 1e6) as u64, Ordering::Relaxed);
+    }
+
+    /// The share of everything that was read.
+    pub(super) fn share(&self) -> f64 {
+        self.share.load(Ordering::Relaxed) as f64 / 1e6
+    }
 }
 
 impl Side {

@@ -299,6 +299,39 @@ fn name_of(side: &ComparedSide, connected: Option<&Connected>) -> String {
     }
 }
 
+/// What reading all of each container once will cost, as soon as enough of them was read to tell, if that is worth telling.
+fn estimate(comparison: &Comparison) -> Option<String> {
+    /// The least share that tells, and the most that is still to come.
+    const TELLS: std::ops::Range<f64> = 0.01..0.5;
+    /// What is not worth telling.
+    const LITTLE: f64 = 1000.0;
+    let sides = comparison.sides.iter().zip(&comparison.done);
+    let mut costs = Vec::new();
+    for (side, done) in sides.filter(|(side, _)| side.is_container()) {
+        if done.share() < TELLS.start {
+            return None;
+        }
+        costs.push((
+            &side.name,
+            side.request_units() / done.share(),
+            done.share(),
+        ));
+    }
+    let is_early = costs.iter().any(|(.., share)| TELLS.contains(share));
+    let all: f64 = costs.iter().map(|(_, cost, _)| cost).sum();
+    if !is_early || all < LITTLE {
+        return None;
+    }
+    let costs: Vec<String> = costs
+        .iter()
+        .map(|(name, cost, _)| format!("{:.0} RU of {name}", cost))
+        .collect();
+    Some(format!(
+        "reading everything once costs about {}; what differs is read again (--max-ru limits RU/s)",
+        costs.join(" and ")
+    ))
+}
+
 /// Shows how far the readings are. It never returns.
 async fn show_progress(
     comparison: &Comparison,
@@ -306,10 +339,15 @@ async fn show_progress(
     report: &Report,
 ) -> std::convert::Infallible {
     let mut rates = Rates::default();
+    let mut is_estimated = false;
     loop {
         tokio::time::sleep(PROGRESS_INTERVAL).await;
         let (documents, bytes) = comparison.done();
         monitor.compares(documents, bytes);
+        if !is_estimated && let Some(estimate) = estimate(comparison) {
+            report.notice(&estimate);
+            is_estimated = true;
+        }
         let all: Option<u64> = comparison.sides.iter().map(|side| side.bytes()).sum();
         let progress = Progress {
             documents,

@@ -80,9 +80,14 @@ impl CompareSummary {
             }
             _ => format!("different: {}", found.join(", ")),
         };
-        let units = self.source.request_units + self.target.request_units;
+        let units = match [self.source.request_units, self.target.request_units] {
+            [source, target] if source > 0.0 && target > 0.0 => {
+                format!("{source:.0} RU + {target:.0} RU")
+            }
+            [source, target] => format!("{:.0} RU", source + target),
+        };
         format!(
-            "{verdict}; {} of {} compared with {} of {}, {units:.0} RU, {:.1} s",
+            "{verdict}; {} of {} compared with {} of {}, {units}, {:.1} s",
             count(self.source.documents, "document"),
             self.source.name,
             HumanCount(self.target.documents),

@@ -47,6 +47,8 @@ pub struct ComparePlan {
     pub ignore: Vec<String>,
     /// Whether texts are compared.
     pub exact: bool,
+    /// Whether the documents themselves are compared, not their hashes.
+    pub bytes: bool,
     /// Where the report goes, if anywhere.
     pub report: Option<Location>,
     /// Whether it has values.
@@ -145,6 +147,7 @@ impl ComparePlan {
                 .transpose()?,
             ignore: given.list(&table::IGNORE),
             exact: given.is_on(&table::EXACT),
+            bytes: given.is_on(&table::COMPARED_BYTES),
             report: given.typed(&table::DIFFERENCES),
             values: given.is_on(&table::VALUES),
             max_differences: given.get(&table::MAX_DIFFERENCES)?,

@@ -58,6 +58,9 @@ pub(super) struct Followed {
     /// Records of each side in the last reading of everything.
     pub(super) documents: [u64; 2],
     pub(super) settled: Settled,
+    /// They are not stopped before what differs was read for the report: the driver may never end a request for
+    /// partitions after one that was given up.
+    _feeds: Vec<Feed>,
 }
 
 /// What is being read beside the feeds.
@@ -168,10 +171,15 @@ pub(super) async fn run(
     };
     // Printed at the end too.
     following.print(&verdict, true);
-    stop.cancel();
     let open = following.watch.different();
+    let documents = following.documents;
+    if let Some(job) = job.take_if(|job| job.reads_all.is_none()) {
+        // For the same reason as the feeds; what it finds comes too late.
+        tokio::time::timeout(NEWS, job.reading).await.ok();
+    }
     Ok(Followed {
-        documents: following.documents,
+        documents,
+        _feeds: feeds,
         settled: Settled {
             different: Differing {
                 open,

@@ -96,6 +96,16 @@ settings! {
         .of(COMPARE)
         .brief("Compare text, not content");
 
+    COMPARED_BYTES: bool = Setting::switch("bytes")
+        .help("Compare the documents themselves, not their hashes")
+        .details(
+            "Both sides are read once more for each share of the documents that --memory has space for. Hashes of 128 bits with \
+             random keys miss a difference with a probability of 2^-128.",
+        )
+        .conflicts(&["follow"])
+        .of(COMPARE)
+        .in_full();
+
     DIFFERENCES: Location = Setting::new("report", location("FILE"))
         .help("Write a line of JSON for each difference to this file, or to `-`, standard output")
         .details(

@@ -236,3 +236,36 @@ fn a_broken_record_is_an_error_with_its_place() {
         ended.stderr
     );
 }
+
+#[test]
+fn the_documents_themselves_are_compared_in_shares_that_fit() {
+    let directory = tempfile::tempdir().unwrap();
+    let line = |number: usize, to: usize| {
+        let text = "x".repeat(if number % 100 == 7 { 20_000 } else { 200 });
+        format!(
+            r#"{{"id":"{number}","pk":"{}","to":{to},"text":"{text}"}}"#,
+            number % 50
+        )
+    };
+    let source = directory.path().join("source.jsonl");
+    let target = directory.path().join("target.jsonl");
+    write_lines(&source, (0..4000).map(|number| line(number, 0)));
+    let others = (1..=4000)
+        .rev()
+        .map(|number| line(number, usize::from(number == 1007)));
+    write_lines(&target, others);
+    let by_bytes = |expected: &[&str]| {
+        let mut command = compare_files(&source, &target);
+        command.args(["--partition-key", "/pk", "--bytes", "--memory", "1MiB"]);
+        assert_found(&mut command, expected)
+    };
+    let found = by_bytes(&["different 1007", "extra 4000", "missing 0"]);
+    let said = &found.ended.stderr;
+    assert!(
+        said.contains("the documents themselves are compared, in"),
+        "{said}"
+    );
+    // The same in another order.
+    write_lines(&target, (0..4000).rev().map(|number| line(number, 0)));
+    by_bytes(&[]);
+}

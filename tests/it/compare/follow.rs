@@ -154,6 +154,20 @@ fn what_differs_when_it_is_stopped_is_in_the_report_and_the_exit_code() {
     assert!(ended.stdout.contains("\"item-100\""), "{}", ended.stdout);
 }
 
+/// What is read of a document for the report must not wait for anything that was given up.
+#[test]
+fn it_ends_whenever_it_is_stopped() {
+    let (gateway, container, _copy) = two(100);
+    container.upsert(document(100));
+    for round in 0..4 {
+        let served = Served::start(&mut follow(&gateway, "1s"));
+        wait_until_said(&served, "different", [1, 0, 0, 0]);
+        let before = gateway.requests(RequestKind::ChangeFeed);
+        gateway.wait_for(RequestKind::ChangeFeed, before + 5 * round);
+        assert_eq!(served.stop().code, DIFFERENT);
+    }
+}
+
 #[test]
 fn of_all_versions_a_deletion_on_either_side_is_seen() {
     let (gateway, container, copy) = two(200);

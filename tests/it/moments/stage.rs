@@ -167,6 +167,7 @@ fn steady(text: &str, directory: &Path) -> String {
         (" ", " s,", "N.N"),
         (" ", " RU\n", "N"),
         (" ", " RU,", "N"),
+        (" ", " RU +", "N"),
         ("\"seconds\":", "", "N.N"),
         ("\"request_units\":", "", "N.N"),
     ] {
