@@ -89,8 +89,9 @@ fn the_table_is_listed_once_for_all_shards() {
     place.make(&gateway, &[]);
     for shard in 0..8 {
         let mut command = place.shard(&gateway, &format!("{shard}/8"));
-        // A file for each document.
-        succeed(command.args(["--page-size", "1", "--rotate-bytes", "1"]));
+        // A file for each document. Each is open until it is committed, and a process may not have that many.
+        command.args(["--page-size", "1", "--rotate-bytes", "1"]);
+        succeed(command.args(["--checkpoint-interval", "100ms"]));
     }
     assert_eq!(all_files(&place.out()).len(), files);
     let opened = Inotify::init(InitFlags::IN_NONBLOCK).unwrap();
