@@ -87,9 +87,10 @@ fn the_table_is_listed_once_for_all_shards() {
     let (gateway, _container) = filled(4, files);
     let place = Place::new();
     place.make(&gateway, &[]);
-    for shard in 0..8 {
-        let mut command = place.shard(&gateway, &format!("{shard}/8"));
-        // A file for each document.
+    // A file for each document. Each is open until it is committed, and a process may not have very many.
+    let shards = (files / 4000).max(8);
+    for shard in 0..shards {
+        let mut command = place.shard(&gateway, &format!("{shard}/{shards}"));
         succeed(command.args(["--page-size", "1", "--rotate-bytes", "1"]));
     }
     assert_eq!(all_files(&place.out()).len(), files);
@@ -100,7 +101,7 @@ fn the_table_is_listed_once_for_all_shards() {
     let began = Instant::now();
     let checked = place.verify(&["--quick"]);
     println!(
-        "{files} files of 8 shards verified: {:?}, at most {} MB",
+        "{files} files of {shards} shards verified: {:?}, at most {} MB",
         began.elapsed(),
         memory()
     );
