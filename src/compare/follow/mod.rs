@@ -169,6 +169,9 @@ pub(super) async fn run(
     // Printed at the end too.
     following.print(&verdict, true);
     stop.cancel();
+    for feed in [&*source, &*target] {
+        feed.end();
+    }
     let open = following.watch.different();
     Ok(Followed {
         documents: following.documents,
