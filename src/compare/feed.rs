@@ -9,14 +9,16 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tokio::sync::mpsc;
 
+use super::heard::Heard;
 use super::selection::Selection;
 use super::side::Place;
 use super::visitor::{Reading, Visitor};
 use crate::cosmos::cursor::{FeedRequest, PageSource};
+use crate::cosmos::partitions::PhysicalPartition;
 use crate::feed::page::Page;
 use crate::feed::{ChangeFeedStart, FeedMode, FeedRange, RangeId, ReadUntil};
 use crate::job::Connected;
-use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
+use crate::reader::{Floor, ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::render::change::Change;
 
 /// Ranges of a side that are read at the same time.
@@ -98,7 +100,7 @@ pub(super) async fn read_container<V: Visitor>(reading: Reading, mut visitor: V)
     } else {
         None
     };
-    let parts = parts(connected, wanted).await?;
+    let (parts, floor) = parts(connected, heard, wanted).await?;
     if parts.is_empty() {
         return Ok(visitor);
     }
@@ -118,11 +120,14 @@ pub(super) async fn read_container<V: Visitor>(reading: Reading, mut visitor: V)
     };
     let mut shards = Vec::new();
     let mut shares = Shares::default();
-    for (range, partition) in parts {
+    for range in parts {
         let id = heard.number();
         shares.ranges.insert(id, Share::default());
         let shard = Shard::new(id, range, None, &options);
-        shards.push(shard.heard_before(heard.end_of(&partition)));
+        shards.push(match &floor {
+            Some(floor) => shard.not_before(floor),
+            None => shard,
+        });
     }
     let (sender, mut events) = mpsc::channel(EVENTS);
     // Dropped with this future, it stops the reader.
@@ -190,30 +195,56 @@ pub(super) async fn read_container<V: Visitor>(reading: Reading, mut visitor: V)
     Ok(visitor)
 }
 
-/// The ranges to read, each with the id of its partition: those that are wanted, cut at the bounds of partitions.
+/// The partitions as they are now, and what the reading must have seen of them, if the container is followed: then once
+/// that is known of each.
+async fn partitions(
+    connected: &Connected,
+    heard: &Heard,
+    refresh: bool,
+) -> Result<(Vec<PhysicalPartition>, Option<Floor>)> {
+    /// Looks, the pause between them, and how many there are for each list. The reader waits for what is still missing then.
+    const LOOKS: u32 = 100;
+    const PAUSE: Duration = Duration::from_millis(50);
+    const LOOKS_OF_LIST: u32 = 20;
+    let is_followed = heard.floor().is_some();
+    // In a task of its own: the driver never ends a later list if one is given up in the middle.
+    let list = || {
+        let client = Arc::clone(&connected.client);
+        let listed =
+            tokio::spawn(async move { client.list_partitions(refresh || is_followed).await });
+        async move { listed.await.context("the list ended unexpectedly")? }
+    };
+    let mut partitions = list().await?;
+    for look in 1..LOOKS {
+        if !partitions.iter().any(|one| heard.will_know(&one.id)) {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+        if look.is_multiple_of(LOOKS_OF_LIST) {
+            partitions = list().await?;
+        }
+    }
+    Ok((partitions, heard.floor()))
+}
+
+/// The ranges to read: those that are wanted, cut at the bounds of partitions. Also what the reading must have seen.
 async fn parts(
     connected: &Connected,
+    heard: &Heard,
     wanted: Option<Vec<FeedRange>>,
-) -> Result<Vec<(FeedRange, String)>> {
-    // In a task of its own: the driver never ends a later list if one is given up in the middle.
-    let (client, refresh) = (Arc::clone(&connected.client), wanted.is_some());
-    let listed = tokio::spawn(async move { client.list_partitions(refresh).await });
-    let partitions = listed.await.context("the list ended unexpectedly")??;
+) -> Result<(Vec<FeedRange>, Option<Floor>)> {
+    let (partitions, floor) = partitions(connected, heard, wanted.is_some()).await?;
     let Some(wanted) = wanted else {
-        let whole = partitions.into_iter();
-        return Ok(whole
-            .map(|partition| (partition.range, partition.id))
-            .collect());
+        let whole = partitions.into_iter().map(|partition| partition.range);
+        return Ok((whole.collect(), floor));
     };
     let cut = partitions.into_iter().flat_map(|partition| {
         let cut = wanted
             .iter()
             .filter_map(|range| range.intersection(&partition.range));
-        let cut: Vec<FeedRange> = cut.collect();
-        cut.into_iter()
-            .map(move |range| (range, partition.id.clone()))
+        cut.collect::<Vec<FeedRange>>()
     });
-    Ok(cut.collect())
+    Ok((cut.collect(), floor))
 }
 
 fn visit_page<V: Visitor>(

@@ -29,6 +29,8 @@ pub struct Head {
     pub asked_at: OffsetDateTime,
     /// The partition that answered.
     pub partition: AnsweringPartition,
+    /// Whether an earlier answer to any reader of the container, as far as they have one [`Sight`](super::Sight), knew more.
+    pub is_behind: bool,
 }
 
 /// An event of the reader. Events of one range are in order.

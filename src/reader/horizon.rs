@@ -206,6 +206,8 @@ pub(super) enum Lag {
         known: u64,
         service: u64,
     },
+    /// It is of a partition in which nobody has followed the feed yet, so what it must have is not known.
+    Unseen { range: RangeId, partition: String },
     /// Its page holds changes from before the range's position.
     GoesBack {
         range: RangeId,
@@ -218,7 +220,10 @@ impl Lag {
     /// Adds the hint to the error of a range that gave up on it.
     pub(super) fn hint(&self, error: anyhow::Error) -> anyhow::Error {
         let hint = match self {
-            Self::BelowEnd { .. } | Self::BelowKnown { .. } | Self::BehindChanges { .. } => {
+            Self::BelowEnd { .. }
+            | Self::BelowKnown { .. }
+            | Self::BehindChanges { .. }
+            | Self::Unseen { .. } => {
                 "a replica or a region that lags answers like that; a larger --max-retries waits longer \
                  for it"
             }
@@ -266,6 +271,10 @@ impl fmt::Display for Lag {
                 f,
                 "changes of range {range} were read to LSN {known}, but the service answers for its \
                  documents as of LSN {service}"
+            ),
+            Self::Unseen { range, partition } => write!(
+                f,
+                "range {range} is in partition {partition} now, of which the feed was not read yet"
             ),
             Self::GoesBack { range, here, page } => write!(
                 f,

@@ -18,4 +18,5 @@ mod turn;
 pub use event::{AnsweringPartition, Head, ReaderEvent};
 pub use options::{ReadEnd, ReaderOptions, concurrency};
 pub use scheduler::Reader;
+pub use seen::{Floor, Sight};
 pub use shard::Shard;

@@ -1,6 +1,7 @@
-//! How far the partitions have been seen by the two lanes of a snapshot.
+//! How far the partitions have been seen: by the two lanes of a snapshot, or by several readers of a container.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::feed::FeedRange;
 
@@ -8,7 +9,7 @@ use crate::feed::FeedRange;
 ///
 /// The partitions of a split go on from the LSNs of the one that was split, so what was seen of that holds for them
 /// too. They are known by their ranges, which are parts of its range.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Seen {
     lsns: HashMap<String, u64>,
     /// The partition that answered last for a range.
@@ -53,6 +54,75 @@ impl Seen {
     }
 }
 
+/// What several readers of a container have seen of it: one that follows its feed, and others beside that. Replicas are
+/// compared by the LSNs of their session tokens, which need not compare with those of ETags.
+#[derive(Debug, Clone, Default)]
+pub struct Sight(Arc<Mutex<Seen>>);
+
+/// What had been seen when a reading began. No answer may be from before that.
+#[derive(Debug, Clone)]
+pub struct Floor {
+    sight: Sight,
+    then: Arc<Seen>,
+    /// Whether what is not known of a partition will be.
+    pub(super) waits: bool,
+}
+
+/// What part a range has in what is seen.
+#[derive(Debug, Clone)]
+pub(super) enum Sighted {
+    /// Its answers are noted: the ranges are those of the whole container.
+    Leading(Sight),
+    /// Its answers must not be from before this, and are noted too.
+    Above(Floor),
+}
+
+impl Sight {
+    /// Whether it is known how far `partition` is.
+    pub fn has(&self, partition: &str) -> bool {
+        self.lock().of(partition).is_some()
+    }
+
+    /// How far `partition` has been seen.
+    fn of(&self, partition: &str) -> Option<u64> {
+        self.lock().of(partition)
+    }
+
+    /// What has been seen until now. `waits` says that whoever follows the feed will see other partitions too, and that
+    /// no answer of these is of use before.
+    pub fn floor(&self, waits: bool) -> Floor {
+        Floor {
+            waits,
+            sight: self.clone(),
+            then: Arc::new(self.lock().clone()),
+        }
+    }
+
+    /// Notes that `partition` has answered for `range` up to `lsn`. Returns whether more had been seen before.
+    pub(super) fn note(&self, partition: &str, range: &FeedRange, lsn: Option<u64>) -> bool {
+        let before = self.lock().note(partition, range, lsn);
+        lsn.is_some() && before > lsn
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Floor {
+    /// How far `partition` had been seen when the reading began; a later one, when it was seen first.
+    pub(super) fn of(&self, partition: &str) -> Option<u64> {
+        self.then.of(partition).or_else(|| self.sight.of(partition))
+    }
+
+    /// Notes that `partition` has been seen to `lsn`.
+    pub(super) fn note(&self, partition: &str, lsn: u64) {
+        let mut seen = self.sight.lock();
+        let known = seen.lsns.entry(partition.to_owned()).or_default();
+        *known = lsn.max(*known);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +144,21 @@ mod tests {
         assert_eq!(seen.note("3", &range("", "08"), Some(155)), Some(160));
         assert_eq!(seen.note("4", &range("20", "FF"), None), Some(150));
         assert_eq!(seen.of("3"), Some(160));
+    }
+
+    #[test]
+    fn a_floor_stays_where_it_was_and_knows_later_partitions() {
+        let sight = Sight::default();
+        assert!(!sight.note("0", &range("", "FF"), Some(150)));
+        let floor = sight.floor(true);
+        assert!(!sight.note("0", &range("", "FF"), Some(170)));
+        assert!(sight.note("0", &range("", "FF"), Some(160)));
+        assert_eq!((floor.of("0"), floor.of("1")), (Some(150), None));
+        floor.note("0", 180);
+        assert_eq!(sight.of("0"), Some(180));
+        // A split.
+        assert!(sight.note("1", &range("", "10"), Some(175)));
+        assert_eq!(floor.of("1"), Some(180));
     }
 
     #[test]

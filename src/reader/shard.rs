@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::horizon::Horizon;
 use super::options::ReaderOptions;
+use super::seen::{Floor, Sight, Sighted};
 use crate::clock;
 use crate::cosmos::cursor::{Cursor, FeedRequest, PageSource};
 use crate::cosmos::retry::{Retries, RetryLimit};
@@ -47,6 +48,10 @@ pub struct Shard {
     pub(super) last_opening: Option<u64>,
     /// Stops this range alone.
     pub(super) stop: CancellationToken,
+    /// Its part in what several readers see.
+    pub(super) sighted: Option<Sighted>,
+    /// Whether its last answer knew less than an earlier one.
+    pub(super) is_behind: bool,
 }
 
 impl Shard {
@@ -80,6 +85,26 @@ impl Shard {
             pages: 0,
             last_opening: None,
             stop: CancellationToken::new(),
+            sighted: None,
+            is_behind: false,
+        }
+    }
+
+    /// The same, whose answers are noted for the other readers of its container.
+    #[must_use]
+    pub fn noted_in(self, sight: &Sight) -> Self {
+        Self {
+            sighted: Some(Sighted::Leading(sight.clone())),
+            ..self
+        }
+    }
+
+    /// The same, which takes no answer from before this.
+    #[must_use]
+    pub fn not_before(self, floor: &Floor) -> Self {
+        Self {
+            sighted: Some(Sighted::Above(floor.clone())),
+            ..self
         }
     }
 

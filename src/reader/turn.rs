@@ -13,6 +13,7 @@ use super::event::{AnsweringPartition, Head, ReaderEvent};
 use super::horizon::Lag;
 use super::judge::{Step, keeps_end};
 use super::options::ReadEnd;
+use super::seen::Sighted;
 use super::shard::{Shard, etag_of};
 use super::shared::Shared;
 use crate::clock;
@@ -259,6 +260,7 @@ impl Turn {
                     asked,
                     asked_at,
                     partition,
+                    is_behind: self.shard.is_behind,
                 });
                 let request_charge = if is_handed_over { 0.0 } else { request_charge };
                 self.shared
@@ -315,6 +317,47 @@ impl Turn {
         Ok(())
     }
 
+    /// Notes what an answer has seen for the other readers of the container, and refuses one from before what they had
+    /// seen when this reading began.
+    fn ensure_seen(&mut self, answer: &FeedAnswer) -> Result<()> {
+        // Without a session token, the ETag of an answer that nothing is new is where its replica is.
+        let etag = answer.etag().filter(|_| answer.not_modified);
+        let lsn = answer.partition_lsn.or(etag.and_then(lsn_of_etag));
+        let partition = answer.partition.as_deref();
+        if let (Some(Sighted::Leading(sight)), Some(partition)) = (&self.shard.sighted, partition) {
+            // The parts of a range that was split may be in several partitions.
+            let is_whole = answer.segments.len() == 1;
+            self.shard.is_behind = is_whole && sight.note(partition, &self.shard.range, lsn);
+        }
+        self.ensure_above_floor(partition, lsn)
+    }
+
+    /// Refuses an answer of a replica that is at `lsn`, if that is from before what had been seen when this reading began.
+    fn ensure_above_floor(&self, partition: Option<&str>, lsn: Option<u64>) -> Result<()> {
+        let (Some(Sighted::Above(floor)), Some(partition)) = (&self.shard.sighted, partition)
+        else {
+            return Ok(());
+        };
+        let range = self.shard.id;
+        let known = floor.of(partition);
+        if known.is_none() && floor.waits {
+            let partition = partition.to_owned();
+            bail!(Lag::Unseen { range, partition });
+        }
+        let Some(service) = lsn else {
+            return Ok(());
+        };
+        if let Some(known) = known.filter(|known| service < *known) {
+            bail!(Lag::BehindChanges {
+                range,
+                known,
+                service
+            });
+        }
+        floor.note(partition, service);
+        Ok(())
+    }
+
     /// Takes an answer. Also returns whether a page was handed over.
     async fn take(&mut self, answer: FeedAnswer) -> Result<(Step, bool)> {
         let opening = answer.page.items().next().map(|item| hash_of(item.json()));
@@ -325,6 +368,7 @@ impl Turn {
         );
         self.shard.ensure_forward(&answer)?;
         self.ensure_lanes(&answer)?;
+        self.ensure_seen(&answer)?;
         let until = self.until();
         let (step, position) = self.shard.judge(&answer, until)?;
         self.shard.pages += u32::from(!answer.page.is_empty());
@@ -481,6 +525,9 @@ impl Turn {
                 service
             });
         }
+        let partition = pinned.partition.as_deref();
+        self.ensure_above_floor(partition, pinned.partition_lsn.or(now.lsn))?;
+        let shard = &mut self.shard;
         let is_there = shard.etag.as_deref() == Some(&etag);
         let end = PinnedEnd {
             etag,
@@ -665,6 +712,7 @@ impl Turn {
             Shard {
                 request: self.shard.request.clone(),
                 is_of_snapshot: self.shard.is_of_snapshot,
+                sighted: self.shard.sighted.clone(),
                 ..child
             }
         });

@@ -35,8 +35,6 @@ pub(super) struct Feed {
     name: String,
     mode: FeedMode,
     ranges: HashMap<RangeId, Followed>,
-    /// The highest LSN that each partition has named, as its answers count.
-    partitions: HashMap<String, u64>,
     heard: Heard,
     events: mpsc::Receiver<ReaderEvent>,
     /// It ends when its events have no receiver.
@@ -75,6 +73,7 @@ impl Feed {
             poll_interval: POLL_INTERVAL,
             buffered_bytes: BUFFERED_BYTES,
         };
+        let sight = heard.follow();
         let mut ranges = HashMap::new();
         let mut shards = Vec::new();
         for range in first.iter() {
@@ -86,7 +85,8 @@ impl Feed {
                 },
             });
             let (bounds, position) = (range.range.clone(), range.position.clone());
-            shards.push(Shard::new(id, bounds.clone(), position, &options));
+            let shard = Shard::new(id, bounds.clone(), position, &options);
+            shards.push(shard.noted_in(&sight));
             ranges.insert(id, Followed { bounds, head: None });
         }
         let (sender, events) = mpsc::channel(EVENTS);
@@ -95,7 +95,6 @@ impl Feed {
             name: side.name.clone(),
             mode,
             ranges,
-            partitions: HashMap::new(),
             heard: heard.clone(),
             events,
             _reader: Reader::start(client, shards, options, sender, stop),
@@ -125,18 +124,22 @@ impl Feed {
                 request_charge,
                 permit,
             } => {
+                // Both containers may have partitions of one id.
+                let of_side = AnsweringPartition {
+                    id: partition
+                        .id
+                        .as_ref()
+                        .map(|id| format!("{}/{id}", self.name)),
+                    lsn: partition.lsn,
+                };
                 observers.emit(&Event::Page {
                     range,
                     page: &page,
                     lsn: position.lsn,
                     highest_lsn,
-                    partition: &partition,
+                    partition: &of_side,
                     request_charge,
                 });
-                self.is_newest(&partition);
-                if let (Some(id), Some(lsn)) = (&partition.id, position.lsn) {
-                    self.heard.read_to(id, lsn);
-                }
                 visit(&page).with_context(|| format!("cannot compare {}", self.name))?;
                 drop(permit);
             }
@@ -147,7 +150,7 @@ impl Feed {
                 observers.emit(&Event::Charged { request_charge });
                 // A replica that lags behind what others have said does not know the head.
                 if let Some(head) = head
-                    && self.is_newest(&head.partition)
+                    && !head.is_behind
                     && let Some(range) = self.ranges.get_mut(&head.range)
                 {
                     range.head = Some(head);
@@ -207,6 +210,11 @@ impl Feed {
         Ok(())
     }
 
+    /// It is not read any further.
+    pub(super) fn end(&self) {
+        self.heard.end();
+    }
+
     /// The oldest of the requests that last showed the head of each range: everything before it is known. None before
     /// every range has one.
     pub(super) fn head(&self) -> Option<&Head> {
@@ -220,23 +228,5 @@ impl Feed {
                 oldest
             })
         })
-    }
-
-    /// Notes how far a partition was when it answered. Returns whether no earlier answer knew more.
-    fn is_newest(&mut self, partition: &AnsweringPartition) -> bool {
-        let (Some(id), Some(lsn)) = (&partition.id, partition.lsn) else {
-            return true;
-        };
-        match self.partitions.get_mut(id) {
-            Some(known) if lsn < *known => false,
-            Some(known) => {
-                *known = lsn;
-                true
-            }
-            None => {
-                self.partitions.insert(id.clone(), lsn);
-                true
-            }
-        }
     }
 }

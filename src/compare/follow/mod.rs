@@ -171,6 +171,9 @@ pub(super) async fn run(
     };
     // Printed at the end too.
     following.print(&verdict, true);
+    for feed in [&*source, &*target] {
+        feed.end();
+    }
     let open = following.watch.different();
     let documents = following.documents;
     if let Some(job) = job.take_if(|job| job.reads_all.is_none()) {

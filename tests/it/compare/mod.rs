@@ -9,6 +9,8 @@ mod planted;
 mod refusals;
 mod repaired;
 #[cfg(unix)]
+mod replicas;
+#[cfg(unix)]
 mod writers;
 
 use std::path::Path;
