@@ -176,6 +176,20 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
+/// What `error` says, with its hints and its exit code, and nothing else of it: what one part of a run has met says nothing
+/// about the run, such as that nobody reads its output any more.
+pub fn in_words(error: &anyhow::Error) -> anyhow::Error {
+    let mut messages: Vec<String> = error.chain().map(ToString::to_string).collect();
+    let last = messages.pop().unwrap_or_default();
+    let messages = messages.into_iter().rev();
+    Annotated {
+        source: messages.fold(anyhow::anyhow!(last), anyhow::Error::context),
+        hints: hints(error).to_vec(),
+        exit_code: attached_exit_code(error),
+    }
+    .into()
+}
+
 /// A message of several lines, such as one that points into a program. Line breaks in any other
 /// message come from a name or an answer that it quotes, so they are escaped.
 #[derive(Debug)]
@@ -318,6 +332,17 @@ mod tests {
         );
         let plain = Failure::of(&anyhow!("plain"));
         assert_eq!((plain.hint, plain.exit_code), (None, 1));
+    }
+
+    #[test]
+    fn words_keep_what_is_printed_and_lose_what_they_came_from() {
+        let broken = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        let error = anyhow!(broken).context("cannot write");
+        let error = with_exit_code(with_hint(error, "again"), ExitCode::Resumable);
+        let words = in_words(&error);
+        assert!(is_broken_pipe(&error) && !is_broken_pipe(&words));
+        assert_eq!(render(&words), render(&error));
+        assert_eq!(exit_code(&words), ExitCode::Resumable);
     }
 
     #[test]

@@ -473,10 +473,10 @@ impl Report {
 
     /// Prints text as one line, whatever it contains.
     fn line(&self, level: Level, text: &str, range: Option<RangeId>) {
-        let mut text = redact(text);
-        if let (Some(container), LogFormat::Text) = (&self.container, self.log_format()) {
-            text = format!("{container}: {text}");
-        }
+        let text = match (&self.container, self.log_format()) {
+            (Some(container), LogFormat::Text) => redact(&format!("{container}: {text}")),
+            _ => redact(text),
+        };
         let object = match (self.log_format(), self.json, level) {
             (LogFormat::Json, ..) => {
                 let message = Message {

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{ExitCode, with_exit_code, with_hint};
@@ -36,7 +36,7 @@ pub struct Shutdown {
     token: CancellationToken,
     reason: Arc<OnceLock<ExitCode>>,
     phase: Arc<AtomicU8>,
-    reload: Arc<Notify>,
+    reload: Arc<watch::Sender<u64>>,
 }
 
 /// How often a reload was requested: SIGUSR1, by `systemctl reload`.
@@ -53,6 +53,20 @@ const PREPARING: u8 = 0;
 const RUNNING: u8 = 1;
 /// The process is exiting without having started a job.
 const ABANDONED: u8 = 2;
+
+/// Reloads that are requested.
+#[derive(Debug)]
+pub struct Reloads(watch::Receiver<u64>);
+
+impl Reloads {
+    /// Waits until a reload is requested, or has been since the last one.
+    pub async fn next(&mut self) {
+        // Nobody is left who could request one.
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
 
 impl Shutdown {
     /// Requests a stop with the exit code `code`. The first request decides the code.
@@ -74,12 +88,12 @@ impl Shutdown {
     /// Requests that what can be reloaded is.
     pub fn request_reload(&self) {
         RELOADS.fetch_add(1, Ordering::Relaxed);
-        self.reload.notify_one();
+        self.reload.send_modify(|requests| *requests += 1);
     }
 
-    /// Waits until a reload is requested. Only one waits for it.
-    pub async fn reload_requested(&self) {
-        self.reload.notified().await;
+    /// The reloads that are requested from now on. All who wait for them get each.
+    pub fn reload_requests(&self) -> Reloads {
+        Reloads(self.reload.subscribe())
     }
 
     /// A token that is cancelled when a stop is requested. Cancelling it does not request one.

@@ -265,9 +265,16 @@ impl TransportClient for BoundedClient {
         if !is_for_items(&request.url) {
             self.ranges_ahead.begin(request, |list| {
                 let client = self.clone();
-                tokio::spawn(async move { client.exchange(&list).await.ok() })
+                tokio::spawn(async move {
+                    let response = client.fetch_authorized(&list).await;
+                    client.take(&list, response).ok()
+                })
             });
             if let Some(answer) = self.ranges_ahead.answer(request).await {
+                // Only what the driver gets is the list of the container.
+                if answer.status == 200 {
+                    self.heard.note_list(request, Some(&answer));
+                }
                 return Ok(answer);
             }
         }
@@ -287,6 +294,15 @@ impl BoundedClient {
         if reads_list(request) {
             self.heard.note_list(request, response.as_ref().ok());
         }
+        self.take(request, response)
+    }
+
+    /// Takes an answer for the driver.
+    fn take(
+        &self,
+        request: &HttpRequest,
+        response: Result<HttpResponse, TransportError>,
+    ) -> Result<HttpResponse, TransportError> {
         let mut response = response.inspect_err(|_| self.traffic.unanswered())?;
         witness::note(request, &response);
         let request_charge = believed_charge(&mut response.headers);

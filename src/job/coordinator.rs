@@ -29,7 +29,7 @@ use crate::format::NewEncoder;
 use crate::observe::{Counts, Event, Observer, Observers};
 use crate::reader::{self, ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::report::{PROGRESS_INTERVAL, Report};
-use crate::signal::Shutdown;
+use crate::signal::{Reloads, Shutdown};
 use crate::sink::{PageToWrite, Seal, Sink};
 use crate::state::ledger::Ledger;
 use crate::state::model::{Settings, State};
@@ -96,7 +96,7 @@ pub(super) struct Coordinator<'a> {
     grows: bool,
     commits_within_files: bool,
     stop: CancellationToken,
-    shutdown: Shutdown,
+    reloads: Reloads,
 }
 
 impl<'a> Coordinator<'a> {
@@ -153,7 +153,7 @@ impl<'a> Coordinator<'a> {
             grows: job.destination.kind() == Kind::Growing,
             commits_within_files: commits_within_files(&state, job.destination.as_ref()),
             stop: shutdown.child_token(),
-            shutdown: shutdown.clone(),
+            reloads: shutdown.reload_requests(),
         };
         this.committed(Committed {
             published: 0,
@@ -237,7 +237,7 @@ impl<'a> Coordinator<'a> {
                 () = tick(&mut rotation_timer), if self.uncommitted.has_rows_to_rotate => {
                     self.rotate()?;
                 }
-                () = self.shutdown.reload_requested() => self.reload()?,
+                () = self.reloads.next() => self.reload()?,
                 _ = progress_timer.tick() => self.observers.emit(&Event::Tick),
                 end = watch_end(&mut self.watch), if self.watch_end.is_none() => {
                     // Events that have arrived are still taken, until the reader has ended.

@@ -11,7 +11,8 @@ use super::coordinator::{Coordinator, Finished, Job, Stop};
 use crate::clock;
 use crate::cosmos::error::{ServiceError, Verdict};
 use crate::count::exactly;
-use crate::error::{ExitCode, find, is_broken_pipe, with_exit_code, with_further_hint};
+use crate::destination::Kind;
+use crate::error::{ExitCode, find, in_words, is_broken_pipe, with_exit_code, with_further_hint};
 use crate::feed::{Ends, RangeId};
 use crate::process;
 use crate::report::SummaryFormat;
@@ -91,7 +92,9 @@ pub(super) async fn finish(
         stop,
     } = match outcome {
         Ok(finished) => finished,
-        Err(error) if is_broken_pipe(&error) => return Ok(None),
+        // A file is no pipe: what else broke is a failure.
+        Err(error) if output.kind() == Kind::Stream && is_broken_pipe(&error) => return Ok(None),
+        Err(error) if is_broken_pipe(&error) => return Err(resumable(in_words(&error), again)),
         Err(error) => return Err(resumable(error, again)),
     };
     if state.finished {

@@ -18,7 +18,7 @@ use azure_data_cosmos_driver::test::{HttpRequest, HttpResponse};
 use tokio::task::JoinHandle;
 use url::Url;
 
-use super::range_list::{RangeList, reads_container, reads_list};
+use super::range_list::{ContainerName, RangeList, container_of, reads_container, reads_list};
 use super::renewal::{AUTHORIZATION, DATE, signature};
 
 const IF_NONE_MATCH: HeaderName = HeaderName::from_static("if-none-match");
@@ -40,6 +40,8 @@ const A_MOMENT: Duration = Duration::from_secs(5);
 pub(super) struct RangesAhead {
     /// Signs each request. Without a key, the container's token is sent, which is valid for any request.
     key: Option<Secret>,
+    /// The container. If it has no name, nothing is requested: a connection of several is for none of them.
+    name: ContainerName,
     /// The container, in the form that is signed: `dbs/D/colls/C`.
     link: String,
     stage: Mutex<Stage>,
@@ -62,6 +64,7 @@ impl RangesAhead {
     pub(super) fn new(database: &str, container: &str, key: Option<Secret>) -> Self {
         Self {
             key,
+            name: ContainerName::new(database, container),
             link: format!("dbs/{database}/colls/{container}"),
             stage: Mutex::new(Stage::Before),
         }
@@ -73,7 +76,7 @@ impl RangesAhead {
         request: &HttpRequest,
         ask: impl FnOnce(HttpRequest) -> JoinHandle<Option<HttpResponse>>,
     ) {
-        if !reads_container(request) {
+        if !reads_container(request) || container_of(&request.url).as_ref() != Some(&self.name) {
             return;
         }
         let mut stage = self.stage();
@@ -207,6 +210,24 @@ mod tests {
         assert_eq!(answers(list(200, whole()), &[again]).await, [None]);
         let asked = [of_another, first];
         assert_eq!(answers(list(200, whole()), &asked).await, [None, None]);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_asked_of_a_container_that_is_another_one() {
+        for (database, container) in [("d", ""), ("d", "e"), ("e", "c")] {
+            let ahead = RangesAhead::new(database, container, None);
+            ahead.begin(&request("/dbs/d/colls/c", None), |list| {
+                panic!("{} was requested", list.url)
+            });
+        }
+        let named = RangesAhead::new("d", "für c", None);
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        named.begin(&request("/dbs/d/colls/f%C3%BCr%20c", None), |list| {
+            sender.send(list.url).unwrap();
+            tokio::spawn(async { None })
+        });
+        let url = receiver.await.unwrap();
+        assert_eq!(url.path(), "/dbs/d/colls/f%C3%BCr%20c/pkranges");
     }
 
     #[tokio::test]
