@@ -176,7 +176,7 @@ pub(super) async fn run(
     }
     let open = following.watch.different();
     let documents = following.documents;
-    if let Some(job) = job.take_if(|job| job.reads_all.is_none()) {
+    if let Some(job) = job.take_if(|job| !job.reads_all) {
         // For the same reason as the feeds; what it finds comes too late.
         tokio::time::timeout(NEWS, job.reading).await.ok();
     }
