@@ -178,8 +178,8 @@ impl<'a> Coordinator<'a> {
         this.stop.cancel();
         drop(received);
         let joined = reader.join().await;
-        // The error of a writer is more specific than that of the commit that noticed it.
-        if let (Err(_), Ok(cause)) = (&ended, failures.try_recv()) {
+        // The error of a writer is more specific than that of the commit that notices it, which may be the last one.
+        if let Ok(cause) = failures.try_recv() {
             return Err(cause);
         }
         ended.and(joined)?;
