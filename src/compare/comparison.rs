@@ -1,7 +1,8 @@
 //! The steps of a comparison.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
@@ -31,7 +32,21 @@ pub(super) struct Comparison {
     pub(super) stop: CancellationToken,
     /// The documents of each side, once they were read.
     pub(super) documents: [AtomicU64; 2],
+    /// Whether it was said that there are many readings.
+    pub(super) has_announced: AtomicBool,
 }
+
+/// More documents came than there is space for.
+#[derive(Debug)]
+pub(super) struct TooMany;
+
+impl fmt::Display for TooMany {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there are more documents than there is memory for")
+    }
+}
+
+impl std::error::Error for TooMany {}
 
 /// A document that differs, as far as was seen last.
 #[derive(Debug, Clone, Copy)]
@@ -58,12 +73,10 @@ impl Tally {
         }
     }
 
-    pub(super) fn remove(&mut self, kind: Kind) {
-        match kind {
-            Kind::Missing => self.missing -= 1,
-            Kind::Extra => self.extra -= 1,
-            Kind::Different => self.different -= 1,
-        }
+    pub(super) fn take_out(&mut self, other: Self) {
+        self.missing -= other.missing;
+        self.extra -= other.extra;
+        self.different -= other.different;
     }
 
     pub(super) fn all(self) -> u64 {
@@ -168,8 +181,9 @@ impl Comparison {
         report: &Report,
     ) -> Result<Differing> {
         let mut differing = Differing::default();
-        let groups = groups(buckets, self.memory.sorted, &weight);
-        if groups.len() > MANY_READINGS {
+        let max = usize::try_from(self.memory.sorted).unwrap_or(usize::MAX);
+        let mut groups = VecDeque::from(groups(buckets, self.memory.sorted, &weight));
+        if groups.len() > MANY_READINGS && !self.has_announced.swap(true, Ordering::Relaxed) {
             report.warning(&format!(
                 "{} differ or may have come twice, and are compared one by one in {} more readings of both sides: a larger \
                  --memory needs fewer",
@@ -177,10 +191,17 @@ impl Comparison {
                 groups.len(),
             ));
         }
-        for (group, share) in groups {
+        while let Some((group, share)) = groups.pop_front() {
             let bits = self.keyers[SOURCE].bucket_bits;
-            let selection = Selection::of_buckets(group, bits, share);
-            for open in self.sorted(selection).await? {
+            let selection = Selection::of_buckets(group.iter().copied(), bits, share);
+            let sorted = match self.sorted_within(selection, max).await {
+                Err(error) if error.is::<TooMany>() => {
+                    groups.extend(halves(group, share));
+                    continue;
+                }
+                sorted => sorted?,
+            };
+            for open in sorted {
                 differing.add(open, self.memory.sorted);
             }
         }
@@ -201,9 +222,19 @@ impl Comparison {
 
     /// The selected documents that differ.
     pub(super) async fn sorted(&self, selection: Selection) -> Result<Vec<Open>> {
+        self.sorted_within(selection, usize::MAX).await
+    }
+
+    /// The same, if there are no more than `max` documents, equal ones counted too.
+    ///
+    /// # Errors
+    ///
+    /// Also [`TooMany`].
+    async fn sorted_within(&self, selection: Selection, max: usize) -> Result<Vec<Open>> {
         let sorted = Sorted::default();
         let visitor = |side| Sorter {
             side,
+            max,
             sorted: Arc::clone(&sorted),
             buffer: Vec::new(),
         };
@@ -275,9 +306,39 @@ pub(super) fn groups(
     groups
 }
 
+/// Two parts of a group in which there was too much.
+fn halves(mut group: Vec<Bucket>, share: Option<Share>) -> [(Vec<Bucket>, Option<Share>); 2] {
+    if group.len() > 1 {
+        let other = group.split_off(group.len() / 2);
+        return [(group, share), (other, share)];
+    }
+    let Share { turn, of } = share.unwrap_or(Share { turn: 0, of: 1 });
+    let part = |turn| {
+        Some(Share {
+            turn,
+            of: of.saturating_mul(2),
+        })
+    };
+    [(group.clone(), part(turn)), (group, part(turn + of))]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_too_much_is_halved_and_nothing_is_left_out() {
+        assert_eq!(
+            halves(vec![1, 2, 3], None),
+            [(vec![1], None), (vec![2, 3], None)]
+        );
+        let [(_, one), (_, other)] = halves(vec![7], Some(Share { turn: 1, of: 3 }));
+        let parts = [one, other].map(Option::unwrap);
+        for name in (0..100_u32).filter(|name| name % 3 == 1) {
+            let chosen = parts.iter().filter(|share| name % share.of == share.turn);
+            assert_eq!(chosen.count(), 1, "{name}");
+        }
+    }
 
     #[test]
     fn groups_have_what_fits() {

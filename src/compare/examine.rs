@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Result, anyhow};
 
+use super::comparison::TooMany;
 use super::digest::{Bucket, Digest, Left};
 use super::hashes::Name;
 use super::keyed::{Address, Keyed, Keyer};
@@ -84,6 +85,8 @@ pub(super) struct Known {
 /// Notes the contents of the documents of a side.
 pub(super) struct Sorter {
     pub(super) side: usize,
+    /// The most documents.
+    pub(super) max: usize,
     pub(super) sorted: Sorted,
     pub(super) buffer: Vec<u8>,
 }
@@ -92,6 +95,9 @@ impl Visitor for Sorter {
     fn visit(&mut self, keyer: &Keyer, record: Keyed<'_>, _may_repeat: bool) -> Result<()> {
         let content = content_of(keyer, &record, &mut self.buffer);
         let mut sorted = self.sorted.lock().unwrap_or_else(PoisonError::into_inner);
+        if sorted.len() >= self.max && !sorted.contains_key(&record.name) {
+            return Err(TooMany.into());
+        }
         let known = sorted.entry(record.name).or_insert(Known {
             bucket: record.bucket,
             contents: [0; 2],

@@ -1,9 +1,9 @@
 //! How a comparison ended: what differs, the summary and the exit code.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use time::OffsetDateTime;
 
 use super::comparison::{Comparison, Open, Tally};
@@ -27,6 +27,9 @@ const SHOWN: usize = 10;
 /// The paths that are shown of a document.
 const SHOWN_PATHS: usize = 5;
 
+/// How long the documents that differ are read once more for, after both sides were followed: a stop ends soon.
+const LAST_LOOK: Duration = Duration::from_secs(60);
+
 /// What was found.
 pub(super) struct Ended {
     pub(super) summary: Found,
@@ -43,6 +46,8 @@ pub(super) struct Found {
     changing: u64,
     /// Differences that are in the report, or shown.
     listed: u64,
+    /// Whether there would be more if they could have been read.
+    is_cut: bool,
     /// The last verdict, if the sides were followed.
     verdict: Option<Verdict>,
 }
@@ -76,6 +81,7 @@ pub(super) async fn run(
         report,
         documents,
         settled,
+        None,
     )
     .await
 }
@@ -95,7 +101,21 @@ pub(super) async fn conclude_followed(
         settled,
         ..
     } = followed;
-    let ended = conclude(comparison, plan, out, report, documents, settled).await?;
+    let (changing, has_repair) = (settled.changing, out.1.is_some());
+    let patience = Some(LAST_LOOK);
+    let ended = conclude(comparison, plan, out, report, documents, settled, patience).await?;
+    if verdict.has_unread {
+        report.warning(
+            "not everything that has changed was read: there may be more differences than were counted and written, so \
+             compare again; a larger --memory has space for more",
+        );
+    }
+    if changing > 0 && has_repair {
+        report.warning(&format!(
+            "the repair lacks {} that may differ, but changed a moment ago: replay it and compare again",
+            count(changing, "document")
+        ));
+    }
     Ok(Ended {
         summary: Found {
             verdict: Some(verdict),
@@ -105,7 +125,8 @@ pub(super) async fn conclude_followed(
     })
 }
 
-/// Lists what stayed different.
+/// Lists what stayed different. With `patience`, a side that cannot be read in that time costs the list, and not what is
+/// known of the sides.
 async fn conclude(
     comparison: &Comparison,
     plan: &ComparePlan,
@@ -113,6 +134,7 @@ async fn conclude(
     report: &Report,
     documents: [u64; 2],
     settled: Settled,
+    patience: Option<Duration>,
 ) -> Result<Ended> {
     let mut tally = settled.different.beyond;
     for open in &settled.different.open {
@@ -129,19 +151,45 @@ async fn conclude(
         listing,
         repair,
         first: Vec::new(),
+        listed: 0,
+        gone: Tally::default(),
     };
     let kept = usize::try_from(comparison.memory.kept).unwrap_or(usize::MAX);
     let (to_list, others) = open.split_at(listed);
     // A repair needs the others too.
     let others = if out.repair.is_some() { others } else { &[] };
-    for (open, is_listed) in [(to_list, true), (others, false)] {
-        for chunk in open.chunks(kept) {
-            let gone = list(comparison, plan, chunk, is_listed, &mut out).await?;
-            for open in gone {
-                tally.remove(open.kind());
+    let list = async {
+        for (open, is_listed) in [(to_list, true), (others, false)] {
+            for chunk in open.chunks(kept) {
+                list(comparison, plan, chunk, is_listed, &mut out).await?;
             }
         }
-    }
+        anyhow::Ok(())
+    };
+    let has_listed = match patience {
+        Some(patience) => {
+            let late = |_| Err(anyhow!("it took more than {} s", patience.as_secs()));
+            tokio::time::timeout(patience, list)
+                .await
+                .unwrap_or_else(late)
+        }
+        None => list.await,
+    };
+    let is_cut = match (has_listed, patience) {
+        (Ok(()), _) => false,
+        (Err(error), None) => return Err(error),
+        (Err(error), Some(_)) => {
+            let what = match &out.repair {
+                Some(_) => "the report and the repair lack documents",
+                None => "not all of them are listed",
+            };
+            report.warning(&format!(
+                "the documents that differ could not be read once more, so {what}: {error:#}"
+            ));
+            true
+        }
+    };
+    tally.take_out(out.gone);
     out.listing.finish()?;
     let repaired = out.repair.map(Repair::finish).transpose()?;
     if repaired.is_some() && settled.different.beyond.all() > 0 {
@@ -155,7 +203,8 @@ async fn conclude(
             documents,
             tally,
             changing: settled.changing,
-            listed: listed as u64,
+            listed: out.listed,
+            is_cut,
             verdict: None,
         },
         first: out.first,
@@ -168,6 +217,9 @@ struct Out {
     listing: Listing,
     repair: Option<Repair>,
     first: Vec<String>,
+    /// Documents that were listed, and those that do not differ any more.
+    listed: u64,
+    gone: Tally,
 }
 
 /// Reports how to apply a repair.
@@ -181,17 +233,16 @@ pub(super) fn report_repair(repaired: &Repaired, report: &Report) {
     }
 }
 
-/// Lists documents that differ, with their texts, and returns those that do not any more.
+/// Lists documents that differ, with their texts, and counts those that do not any more.
 async fn list(
     comparison: &Comparison,
     plan: &ComparePlan,
     chunk: &[Open],
     is_listed: bool,
     out: &mut Out,
-) -> Result<Vec<Open>> {
+) -> Result<()> {
     let content = &comparison.keyers[TARGET].content;
     let mut left: HashMap<Name, Open> = chunk.iter().map(|open| (open.name, *open)).collect();
-    let mut gone = Vec::new();
     // Fewer at once, if there is no space for the texts of both sides.
     let mut most = left.len();
     while !left.is_empty() {
@@ -207,7 +258,7 @@ async fn list(
         for open in asked {
             let pair = kept.pairs.remove(&open.name).unwrap_or_default();
             match Kind::of(pair.contents) {
-                None => gone.push(open),
+                None => out.gone.add(open.kind()),
                 Some(_) if !pair.is_whole() => continue,
                 Some(kind) => whole.push((kind, pair)),
             }
@@ -223,13 +274,14 @@ async fn list(
             }
             if is_listed {
                 out.listing.write(*kind, pair, content)?;
+                out.listed += 1;
                 if plan.report.is_none() {
                     out.first.push(shown(*kind, pair, content));
                 }
             }
         }
     }
-    Ok(gone)
+    Ok(())
 }
 
 /// A difference, for a person.
@@ -267,6 +319,7 @@ pub(super) fn finish(
         tally,
         changing,
         listed,
+        is_cut,
         verdict,
     } = found;
     let is_settled = verdict
@@ -287,7 +340,7 @@ pub(super) fn finish(
         report.notice(&line);
     }
     let unlisted = tally.all().saturating_sub(listed);
-    if unlisted > 0 && !is_listed {
+    if unlisted > 0 && !is_listed && !is_cut {
         report.notice(&format!(
             "  and {}; --report FILE lists them",
             count(unlisted, "more document")
@@ -296,11 +349,12 @@ pub(super) fn finish(
     let summary = CompareSummary {
         outcome: outcome.name(),
         as_of: verdict.as_ref().and_then(|verdict| verdict.as_of),
-        deletions_as_of: verdict.and_then(|verdict| verdict.deletions_as_of),
+        deletions_as_of: verdict.as_ref().and_then(|verdict| verdict.deletions_as_of),
         missing: tally.missing,
         extra: tally.extra,
         different: tally.different,
         changing,
+        incomplete: verdict.as_ref().map(|verdict| verdict.has_unread || is_cut),
         source: compared(SOURCE),
         target: compared(TARGET),
         started,
@@ -309,7 +363,7 @@ pub(super) fn finish(
         report: plan.report.as_ref().map(ToString::to_string),
     };
     report.compare_summary(&summary, plan.summary)?;
-    if unlisted > 0 && is_listed {
+    if unlisted > 0 && is_listed && !is_cut {
         let limit = if listed >= plan.max_differences {
             "--max-differences"
         } else {

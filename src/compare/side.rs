@@ -74,6 +74,17 @@ impl Side {
         matches!(self.place, Place::Container { .. })
     }
 
+    /// Whether small ranges of it can be read on their own.
+    pub(super) fn is_in_ranges(&self) -> bool {
+        matches!(
+            self.place,
+            Place::Container {
+                in_ranges: true,
+                ..
+            }
+        )
+    }
+
     /// Whether it has the file `path`.
     pub(super) fn has_file(&self, path: &Path) -> bool {
         match &self.place {

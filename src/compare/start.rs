@@ -151,6 +151,7 @@ pub async fn compare(
         done: [Arc::new(Done::default()), Arc::new(Done::default())],
         stop: CancellationToken::new(),
         documents: Default::default(),
+        has_announced: Default::default(),
     };
     // Dropped at the end, it stops the readings that are under way.
     let _guard = comparison.stop.clone().drop_guard();

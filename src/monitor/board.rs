@@ -113,6 +113,8 @@ pub struct Compared {
     pub documents_by_state: Vec<(&'static str, u64)>,
     /// Everything written before this is in the verdict.
     pub as_of: Option<OffsetDateTime>,
+    /// The same by a clock that is never set.
+    pub heads: Option<Instant>,
     /// Everything deleted before this is in it.
     pub deletions_as_of: Option<OffsetDateTime>,
 }
@@ -120,9 +122,7 @@ pub struct Compared {
 impl Compared {
     /// Whether both sides are the same, as of a moment ago.
     pub(super) fn is_same(&self, within: Duration) -> bool {
-        let is_recent = self
-            .as_of
-            .is_some_and(|as_of| clock::now() - as_of <= within);
+        let is_recent = self.heads.is_some_and(|heads| heads.elapsed() <= within);
         self.verdict == Some("same") && is_recent
     }
 }
@@ -451,5 +451,25 @@ impl Figures {
             self.uncommitted_since
                 .map_or(began, |since| since.max(began))
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_no_verdict_recent() {
+        let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds));
+        let compared = |heads| Compared {
+            verdict: Some("same"),
+            as_of: Some(clock::now() + time::Duration::hours(1)),
+            heads,
+            ..Compared::default()
+        };
+        let near = Duration::from_secs(10);
+        assert!(compared(ago(5)).is_same(near));
+        assert!(!compared(ago(15)).is_same(near));
+        assert!(!compared(None).is_same(near));
     }
 }

@@ -31,6 +31,9 @@ pub struct CompareSummary {
     pub different: u64,
     /// Documents that differ, and were changed within the settling time.
     pub changing: u64,
+    /// Whether there may be more differences than were counted and listed, if the sides were followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<bool>,
     /// The source.
     pub source: ComparedSummary,
     /// The target.

@@ -124,6 +124,7 @@ pub(super) async fn run(
         watch,
         with_deletions,
         buffer: Vec::new(),
+        rested: [Instant::now(); 2],
         read_all: None,
         documents: [0; 2],
         printed: None,
@@ -216,6 +217,8 @@ struct Following<'a> {
     /// Whether the feeds say what is deleted.
     with_deletions: bool,
     buffer: Vec<u8>,
+    /// When the next look may begin, and the next reading of everything.
+    rested: [Instant; 2],
     /// When the last reading of everything that has ended began.
     read_all: Option<(Instant, OffsetDateTime)>,
     documents: [u64; 2],
@@ -284,8 +287,12 @@ impl<'a> Following<'a> {
 
     /// What is to be read now, if anything is.
     fn next_job(&mut self) -> Option<Job<'a>> {
-        if self.watch.is_lost() && self.is_quiet() {
+        let [may_look, may_read_all] = self.rested.map(|rested| Instant::now() >= rested);
+        if may_read_all && self.watch.is_lost() && self.is_quiet() {
             return Some(self.read_all());
+        }
+        if !may_look {
+            return None;
         }
         let (comparison, report) = (self.comparison, self.report);
         let (mark, began) = (self.watch.mark(), (Instant::now(), clock::now()));
@@ -325,6 +332,14 @@ impl<'a> Following<'a> {
     /// A job has ended.
     fn ended(&mut self, job: Job<'_>, read: Read) {
         self.watch.found(read.found, job.mark, job.began.0);
+        let rested = Instant::now() + job.began.0.elapsed();
+        let mut sides = self.comparison.sides.iter();
+        match job.reads_all {
+            false => self.rested[0] = rested,
+            // A look at a side without ranges is no less.
+            true if sides.any(|side| !side.is_in_ranges()) => self.rested = [rested; 2],
+            true => self.rested[1] = rested,
+        }
         if let Some(documents) = read.documents {
             self.documents = documents;
             self.read_all = job.reads_all.then_some(job.began);
@@ -332,9 +347,10 @@ impl<'a> Following<'a> {
         }
     }
 
-    /// Whether nothing has changed for the settling time.
+    /// Whether nothing has changed for the settling time, or for a moment.
     fn is_quiet(&self) -> bool {
-        self.watch.last_change().elapsed() >= self.plan.settle
+        const MOMENT: Duration = Duration::from_secs(1);
+        self.watch.last_change().elapsed() >= self.plan.settle.max(MOMENT)
     }
 
     /// When nothing has changed for the settling time, unless that is beyond all time.
@@ -383,7 +399,8 @@ impl<'a> Following<'a> {
     /// Says what can be said now, to whom it concerns.
     fn tell(&mut self, feeds: [&Feed; 2]) -> Option<Verdict> {
         let verdict = self.verdict(feeds);
-        self.monitor.compared(|| self.figures(verdict.as_ref()));
+        self.monitor
+            .compared(|| self.figures(feeds, verdict.as_ref()));
         let verdict = verdict?;
         self.print(&verdict, false);
         Some(verdict)
@@ -403,7 +420,7 @@ impl<'a> Following<'a> {
         }
     }
 
-    fn figures(&self, verdict: Option<&Verdict>) -> Compared {
+    fn figures(&self, feeds: [&Feed; 2], verdict: Option<&Verdict>) -> Compared {
         let done = self.comparison.done();
         Compared {
             documents: done.0,
@@ -418,6 +435,7 @@ impl<'a> Following<'a> {
                 ]
             }),
             as_of: verdict.and_then(|verdict| verdict.as_of),
+            heads: verdict.and(head(feeds)).map(|(asked, _)| asked),
             deletions_as_of: verdict.and_then(|verdict| verdict.deletions_as_of.or(verdict.as_of)),
         }
     }

@@ -131,7 +131,10 @@ fn a_script_waits_until_both_sides_are_the_same() {
     });
     assert_eq!(ended.code, SAME, "{}", ended.stderr);
     let summary = summary(&ended);
-    assert_eq!(summary["outcome"], "same");
+    assert_eq!(
+        (&summary["outcome"], &summary["incomplete"]),
+        (&json!("same"), &json!(false))
+    );
     let [started, deletions, all, end] =
         ["started", "deletions_as_of", "as_of", "ended"].map(|name| summary[name].as_str());
     assert!(

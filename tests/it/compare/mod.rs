@@ -2,6 +2,8 @@
 
 mod containers;
 mod content;
+#[cfg(unix)]
+mod endings;
 mod files;
 #[cfg(unix)]
 mod follow;
