@@ -2,7 +2,7 @@
 //!
 //! `acceptance` asks for it, for its own process and for those that it starts. Each answer becomes a line in a file,
 //! as soon as it came: the process may be killed at any time. A line has no name and no value of the account, only
-//! which beliefs held, and the shape of what differed ([`mod@shape`]).
+//! which beliefs held, and the shape of what differed.
 
 mod beliefs;
 mod exchange;
