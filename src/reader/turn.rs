@@ -280,7 +280,7 @@ impl Turn {
 
     /// Refuses a page of the snapshot from before changes that were handed over: by its documents, what was deleted
     /// would be back.
-    fn ensure_lanes(&self, answer: &FeedAnswer) -> Result<()> {
+    async fn ensure_lanes(&mut self, answer: &FeedAnswer) -> Result<()> {
         let Some(partition) = &answer.partition else {
             return Ok(());
         };
@@ -288,24 +288,22 @@ impl Turn {
             return Ok(());
         }
         let shard = &self.shard;
-        // The parts of a range that was split have positions of their own.
+        // The parts of a range that was split have positions of their own, but a page is of the one that answered.
         let is_whole = answer.segments.len() == 1;
         if !shard.is_of_snapshot {
-            if is_whole {
-                let lsn = answer.etag().and_then(lsn_of_etag);
-                self.shared.see(partition, &shard.range, lsn);
-            }
+            let lsn = match is_whole {
+                true => answer.etag().and_then(lsn_of_etag),
+                false => answer.page.items().filter_map(|item| item.lsn()).max(),
+            };
+            self.shared.see(partition, lsn).await?;
             return Ok(());
         }
         let lsn = shard.horizon.compared(answer.partition_lsn);
-        let known = match is_whole {
-            true => self.shared.see(partition, &shard.range, lsn),
-            false => self.shared.seen(partition),
-        };
+        let range = shard.id;
+        let known = self.shared.see(partition, lsn.filter(|_| is_whole)).await?;
         if let (Some(known), Some(service)) = (known, lsn)
             && service < known
         {
-            let range = shard.id;
             bail!(Lag::BehindChanges {
                 range,
                 known,
@@ -324,7 +322,7 @@ impl Turn {
             "the service sent the documents of the previous page again: its ETag did not move"
         );
         self.shard.ensure_forward(&answer)?;
-        self.ensure_lanes(&answer)?;
+        self.ensure_lanes(&answer).await?;
         let until = self.until();
         let (step, position) = self.shard.judge(&answer, until)?;
         self.shard.pages += u32::from(!answer.page.is_empty());
@@ -470,7 +468,10 @@ impl Turn {
             .partition
             .as_deref()
             .filter(|_| !shard.is_of_snapshot);
-        let seen = seen.and_then(|partition| self.shared.see(partition, range, None));
+        let seen = match seen {
+            Some(partition) => self.shared.see(partition, None).await?,
+            None => None,
+        };
         if let (Some(here), Some(service)) = (position_lsn.max(seen), now.lsn)
             && service < here
         {
