@@ -3,6 +3,7 @@
 //! Export, tail, sample and replay keep their ranges in this one type, so that a split means the same to
 //! all of them.
 
+use std::collections::HashMap;
 use std::ops::Deref;
 
 use anyhow::{Context, Result, ensure};
@@ -155,6 +156,18 @@ impl RangeSet {
         range.map(|range| range.end = Some(end)).is_some()
     }
 
+    /// Sets the ends of these ranges, as [`RangeSet::set_end`]. Returns whether any of them exists.
+    pub fn set_ends(&mut self, mut ends: HashMap<RangeId, PinnedEnd>) -> bool {
+        let mut is_any = false;
+        for range in &mut self.ranges {
+            if let Some(end) = ends.remove(&range.id) {
+                range.end = Some(end);
+                is_any = true;
+            }
+        }
+        is_any
+    }
+
     /// Removes all ends, except those of a snapshot, which is taken once.
     pub fn forget_ends(&mut self) {
         for range in self.ranges.iter_mut().filter(|range| !range.snapshot) {
@@ -167,6 +180,17 @@ impl RangeSet {
     pub fn hear(&mut self, id: RangeId, lsn: u64) -> bool {
         let end = self.find_mut(id).and_then(|range| range.end.as_mut());
         end.is_some_and(|end| end.hear(lsn))
+    }
+
+    /// As [`RangeSet::hear`] for several ranges. Returns whether anything is new.
+    pub fn hear_all(&mut self, lsns: &HashMap<RangeId, u64>) -> bool {
+        let mut is_new = false;
+        for range in &mut self.ranges {
+            if let (Some(end), Some(lsn)) = (&mut range.end, lsns.get(&range.id)) {
+                is_new |= end.hear(*lsn);
+            }
+        }
+        is_new
     }
 
     /// Replaces the ranges `later` with the `earlier` ones that they came from. The set is in the order of

@@ -11,6 +11,7 @@ use super::{Connected, feed_request};
 use crate::clock;
 use crate::cosmos::cursor::FeedRequest;
 use crate::cosmos::partitions::{PhysicalPartition, parts_of};
+use crate::cosmos::pin::Pinned;
 use crate::cosmos::token::{segments, token_at};
 use crate::count::count;
 use crate::destination::{Output, STATE_FILE, Shards};
@@ -95,7 +96,7 @@ pub async fn plan(
         });
         unpinned.collect()
     } else {
-        pin(&connected, &request, &state.ranges, &partitions).await?
+        pin(&connected, &request, &state.ranges, &partitions, until).await?
     };
     let file = PlanFile {
         plan_id: uuid::Uuid::now_v7(),
@@ -107,11 +108,20 @@ pub async fn plan(
         until,
         ranges: planned,
     };
-    let transactions: Option<u64> = file.ranges.iter().map(|range| range.transactions).sum();
+    let transactions = file.ranges.iter().map(|range| range.transactions);
+    let transactions = transactions
+        .reduce(|sum, more| Some(sum?.saturating_add(more?)))
+        .flatten();
     let size = match transactions {
         Some(transactions) => format!(", about {}", count(transactions, "transaction")),
         None => String::new(),
     };
+    if until == Some(ReadUntil::Exact) && file.options.is_of_latest() {
+        report.notice(
+            "of a document that is rewritten after a plan and before it is read, the version of that time is in no span: \
+             with --mode all each version is in one",
+        );
+    }
     let about = format!(
         "{} of `{}`{size}",
         count(file.ranges.len() as u64, "range"),
@@ -244,7 +254,7 @@ impl Earlier {
     /// If it is not the place of a plan, or not all of its shards are complete.
     fn of_shards(directory: &Path) -> Result<Self> {
         let shards = shards_of(directory)?;
-        let mut parts: Vec<Part> = Vec::new();
+        let mut ended: Vec<(Part, Option<String>)> = Vec::new();
         let mut first = None;
         for index in 0..shards.count {
             let path = shards.directory_of(index).join(STATE_FILE);
@@ -276,11 +286,14 @@ impl Earlier {
             if state.options.query.is_some() {
                 return Err(nothing_comes_after_a_query());
             }
-            let ended = state.ranges.iter();
-            parts.extend(ended.map(|range| (range.range.clone(), range.position.clone())));
+            ended.extend(state.ranges.iter().map(|range| {
+                let partition = range.end.as_ref().and_then(|end| end.partition.clone());
+                ((range.range.clone(), range.position.clone()), partition)
+            }));
             first.get_or_insert(state);
         }
-        parts.sort_by(|a, b| a.0.cmp(&b.0));
+        ended.sort_by(|a, b| a.0.0.cmp(&b.0.0));
+        let (parts, partitions): (Vec<Part>, Vec<Option<String>>) = ended.into_iter().unzip();
         let ranges = RangeSet::number(parts)?;
         ranges
             .check(&Scope::default())
@@ -292,7 +305,7 @@ impl Earlier {
             options: PlannedOptions::from(&first.options),
             until: None,
             ranges,
-            partitions: Vec::new(),
+            partitions,
         })
     }
 }
@@ -314,6 +327,7 @@ async fn pin(
     request: &FeedRequest,
     ranges: &RangeSet,
     before: &[Option<String>],
+    until: Option<ReadUntil>,
 ) -> Result<Vec<PlannedRange>> {
     let partitions = connected.client.list_partitions(false).await?;
     let mut open: Vec<Unpinned> = Vec::with_capacity(ranges.len());
@@ -329,7 +343,7 @@ async fn pin(
     let mut planned = Vec::with_capacity(open.len());
     for _ in 0..MAX_DIVISIONS {
         let pins = stream::iter(std::mem::take(&mut open))
-            .map(|part| pin_one(connected, request, part, &partitions))
+            .map(|part| pin_one(connected, request, part, &partitions, until))
             .buffered(PARALLEL_PINS);
         let pins: Vec<PinnedPart> = pins.try_collect().await?;
         for pin in pins {
@@ -397,17 +411,50 @@ impl Unpinned {
     }
 }
 
+/// The ETag of a position of the whole of `range`.
+fn etag_in(position: &Position, range: &FeedRange) -> Result<String> {
+    let mut parts = segments(&position.token, range)?.into_iter();
+    let etag = parts.find_map(|part| part.etag);
+    etag.with_context(|| format!("the position of the range {range} has no ETag"))
+}
+
+/// The error for an answer from before the start of a range.
+fn behind(start: u64, service: u64) -> anyhow::Error {
+    with_hint(
+        anyhow::anyhow!(
+            "it starts at LSN {start}, where the earlier plan ended, but the service is at LSN {service}"
+        ),
+        "a replica or a region that lags answers like that; a larger --max-retries waits longer for it. After an \
+         unplanned failover a region may have lost the latest writes: in that case plan from the beginning",
+    )
+}
+
 async fn pin_one(
     connected: &Connected,
     request: &FeedRequest,
     unpinned: Unpinned,
     partitions: &[PhysicalPartition],
+    until: Option<ReadUntil>,
 ) -> Result<PinnedPart> {
     let range = unpinned.range.clone();
     let what = format!("cannot get the current position of the feed range {range}");
     let client = &connected.client;
     let pinned_at = clock::now();
-    let pin = || client.pin_now(request, &range);
+    let began = unpinned.start.as_ref().and_then(|start| start.lsn);
+    // In another partition the LSNs need not compare.
+    let is_of_another =
+        |pinned: &Pinned| unpinned.partition.is_some() && unpinned.partition != pinned.partition;
+    let pin = async || {
+        let pinned = client.pin_now(request, &range).await?;
+        if let [(_, now)] = &pinned.parts[..]
+            && let (Some(began), Some(service)) = (began, now.lsn)
+            && service < began
+            && !is_of_another(&pinned)
+        {
+            return Err(behind(began, service));
+        }
+        Ok(pinned)
+    };
     let pinned = client
         .persistence()
         .persist(&what, pin)
@@ -422,16 +469,18 @@ async fn pin_one(
         *part == range,
         "the service pinned {part} instead of {range}"
     );
-    let etag = segments(&now.token, &range)?
-        .into_iter()
-        .find_map(|segment| segment.etag)
-        .context("the pin has no ETag")?;
+    let transactions = now.lsn.map(|lsn| lsn.saturating_sub(began.unwrap_or(0)));
+    // There is something in another partition, as far as is known.
+    let least = u64::from(is_of_another(&pinned));
     let start = unpinned.start;
-    let began = start.as_ref().and_then(|start| start.lsn).unwrap_or(0);
-    let transactions = now.lsn.map(|lsn| lsn.saturating_sub(began));
-    // In another partition the LSNs need not compare: there is something, as far as is known.
-    let is_of_another = unpinned.partition.is_some() && unpinned.partition != pinned.partition;
-    let least = u64::from(is_of_another);
+    // What is up to an exact end is never read again, so it must not be before the start. Where the LSNs do not compare,
+    // or a replica of a new partition lags, the range ends where it starts, and goes on with the next plan.
+    let etag = match start.as_ref().zip(began) {
+        Some((start, began)) if until == Some(ReadUntil::Exact) && now.lsn < Some(began) => {
+            etag_in(start, &range)?
+        }
+        _ => etag_in(now, &range)?,
+    };
     Ok(PinnedPart::Planned(PlannedRange {
         transactions: transactions.map(|all| scaled(all.max(least), &range, partitions)),
         end: Some(PinnedEnd {

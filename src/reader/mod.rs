@@ -13,10 +13,11 @@ mod scheduler;
 mod seen;
 mod shard;
 mod shared;
+mod sight;
 mod turn;
 
 pub use event::{AnsweringPartition, Head, ReaderEvent};
 pub use options::{ReadEnd, ReaderOptions, concurrency};
 pub use scheduler::Reader;
-pub use seen::{Floor, Sight};
 pub use shard::Shard;
+pub use sight::{Floor, Sight};

@@ -49,7 +49,7 @@ impl Reader {
     ) -> Self {
         let shared = Arc::new(Shared::new(client, options, events, stop));
         for (range, partition, lsn) in seen {
-            shared.see(&partition, &range, Some(lsn));
+            shared.remember(&partition, &range, lsn);
         }
         Self {
             task: tokio::spawn(schedule(shared, shards, None)),

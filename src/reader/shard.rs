@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::horizon::Horizon;
 use super::options::ReaderOptions;
-use super::seen::{Floor, Sight, Sighted};
+use super::sight::{Floor, Sight, Sighted};
 use crate::clock;
 use crate::cosmos::cursor::{Cursor, FeedRequest, PageSource};
 use crate::cosmos::retry::{Retries, RetryLimit};

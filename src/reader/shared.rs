@@ -1,8 +1,9 @@
 //! What the tasks of a reader share.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use anyhow::{Result, ensure};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -113,17 +114,34 @@ impl Shared {
         self.yields.load(Ordering::Relaxed)
     }
 
-    /// Notes that `partition` has answered for `range`, and has been seen to `lsn`. Returns how far it had been before
-    /// that, as far as known.
-    pub(super) fn see(&self, partition: &str, range: &FeedRange, lsn: Option<u64>) -> Option<u64> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.note(partition, range, lsn)
+    /// An earlier run has read `range` in `partition`, and has seen that to `lsn`.
+    pub(super) fn remember(&self, partition: &str, range: &FeedRange, lsn: u64) {
+        self.seen().remember(partition, range, lsn);
     }
 
-    /// How far `partition` has been seen.
-    pub(super) fn seen(&self, partition: &str) -> Option<u64> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.of(partition)
+    /// Notes that `partition` has answered, and has been seen to `lsn`. Returns how far it had been before that, as far
+    /// as known.
+    pub(super) async fn see(&self, partition: &str, lsn: Option<u64>) -> Result<Option<u64>> {
+        // Without a snapshot there is nothing to compare with.
+        if lsn.is_none() && !self.reads_snapshot() && self.seen().is_empty() {
+            return Ok(None);
+        }
+        for refresh in [false, true] {
+            if self.seen().is_unknown(partition) {
+                let listed = self.client.physical_partitions(refresh).await?;
+                self.seen().list(listed);
+            }
+        }
+        let mut seen = self.seen();
+        ensure!(
+            !seen.is_replaced(partition),
+            "the partition that answered has been split or merged since"
+        );
+        Ok(seen.note(partition, lsn))
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether another shard waits for a task. Then one that never ends yields after a page.

@@ -13,7 +13,6 @@ use super::event::{AnsweringPartition, Head, ReaderEvent};
 use super::horizon::Lag;
 use super::judge::{Step, keeps_end};
 use super::options::ReadEnd;
-use super::seen::Sighted;
 use super::shard::{Shard, etag_of};
 use super::shared::Shared;
 use crate::clock;
@@ -282,7 +281,7 @@ impl Turn {
 
     /// Refuses a page of the snapshot from before changes that were handed over: by its documents, what was deleted
     /// would be back.
-    fn ensure_lanes(&self, answer: &FeedAnswer) -> Result<()> {
+    async fn ensure_lanes(&mut self, answer: &FeedAnswer) -> Result<()> {
         let Some(partition) = &answer.partition else {
             return Ok(());
         };
@@ -290,71 +289,28 @@ impl Turn {
             return Ok(());
         }
         let shard = &self.shard;
-        // The parts of a range that was split have positions of their own.
+        // The parts of a range that was split have positions of their own, but a page is of the one that answered.
         let is_whole = answer.segments.len() == 1;
         if !shard.is_of_snapshot {
-            if is_whole {
-                let lsn = answer.etag().and_then(lsn_of_etag);
-                self.shared.see(partition, &shard.range, lsn);
-            }
+            let lsn = match is_whole {
+                true => answer.etag().and_then(lsn_of_etag),
+                false => answer.page.items().filter_map(|item| item.lsn()).max(),
+            };
+            self.shared.see(partition, lsn).await?;
             return Ok(());
         }
         let lsn = shard.horizon.compared(answer.partition_lsn);
-        let known = match is_whole {
-            true => self.shared.see(partition, &shard.range, lsn),
-            false => self.shared.seen(partition),
-        };
+        let range = shard.id;
+        let known = self.shared.see(partition, lsn.filter(|_| is_whole)).await?;
         if let (Some(known), Some(service)) = (known, lsn)
             && service < known
         {
-            let range = shard.id;
             bail!(Lag::BehindChanges {
                 range,
                 known,
                 service
             });
         }
-        Ok(())
-    }
-
-    /// Notes what an answer has seen for the other readers of the container, and refuses one from before what they had
-    /// seen when this reading began.
-    fn ensure_seen(&mut self, answer: &FeedAnswer) -> Result<()> {
-        // Without a session token, the ETag of an answer that nothing is new is where its replica is.
-        let etag = answer.etag().filter(|_| answer.not_modified);
-        let lsn = answer.partition_lsn.or(etag.and_then(lsn_of_etag));
-        let partition = answer.partition.as_deref();
-        if let (Some(Sighted::Leading(sight)), Some(partition)) = (&self.shard.sighted, partition) {
-            // The parts of a range that was split may be in several partitions.
-            let is_whole = answer.segments.len() == 1;
-            self.shard.is_behind = is_whole && sight.note(partition, &self.shard.range, lsn);
-        }
-        self.ensure_above_floor(partition, lsn)
-    }
-
-    /// Refuses an answer of a replica that is at `lsn`, if that is from before what had been seen when this reading began.
-    fn ensure_above_floor(&self, partition: Option<&str>, lsn: Option<u64>) -> Result<()> {
-        let (Some(Sighted::Above(floor)), Some(partition)) = (&self.shard.sighted, partition)
-        else {
-            return Ok(());
-        };
-        let range = self.shard.id;
-        let known = floor.of(partition);
-        if known.is_none() && floor.waits {
-            let partition = partition.to_owned();
-            bail!(Lag::Unseen { range, partition });
-        }
-        let Some(service) = lsn else {
-            return Ok(());
-        };
-        if let Some(known) = known.filter(|known| service < *known) {
-            bail!(Lag::BehindChanges {
-                range,
-                known,
-                service
-            });
-        }
-        floor.note(partition, service);
         Ok(())
     }
 
@@ -367,7 +323,7 @@ impl Turn {
             "the service sent the documents of the previous page again: its ETag did not move"
         );
         self.shard.ensure_forward(&answer)?;
-        self.ensure_lanes(&answer)?;
+        self.ensure_lanes(&answer).await?;
         self.ensure_seen(&answer)?;
         let until = self.until();
         let (step, position) = self.shard.judge(&answer, until)?;
@@ -514,7 +470,10 @@ impl Turn {
             .partition
             .as_deref()
             .filter(|_| !shard.is_of_snapshot);
-        let seen = seen.and_then(|partition| self.shared.see(partition, range, None));
+        let seen = match seen {
+            Some(partition) => self.shared.see(partition, None).await?,
+            None => None,
+        };
         if let (Some(here), Some(service)) = (position_lsn.max(seen), now.lsn)
             && service < here
         {

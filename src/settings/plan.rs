@@ -48,7 +48,8 @@ pub enum After {
 
 impl After {
     fn new(path: PathBuf) -> Result<Self> {
-        if path != Path::new("-") && !path.is_file() {
+        // Anything else that is there is read as a plan, a pipe too.
+        if path != Path::new("-") && (path.is_dir() || !path.exists()) {
             return Ok(Self::Shards(path));
         }
         let plan = PlanFile::read(&path)?;
@@ -107,8 +108,17 @@ impl NewPlan {
     ///
     /// A usage error that names both values.
     pub fn ensure_is_kept_by(&self, path: &Path, kept: &PlanFile) -> Result<()> {
-        let or_head = |until: Option<ReadUntil>| until.unwrap_or(ReadUntil::Head);
-        if self.until.is_some() && or_head(self.until) != or_head(kept.until) {
+        // What follows a plan is read as that one is.
+        let earlier = match &self.after {
+            Some(After::Plan(earlier)) => earlier.until,
+            Some(After::Shards(_)) | None => None,
+        };
+        let kept_until = kept.until.unwrap_or(kept.options.read_until());
+        if self
+            .until
+            .or(earlier)
+            .is_some_and(|until| until != kept_until)
+        {
             return Err(usage(
                 format!(
                     "the plan `{}` reads on to another end than --until says",

@@ -184,16 +184,12 @@ impl Ledger {
     /// Records where ranges end, and how they got there. A range that was split meanwhile is unknown here: its
     /// children have their own ends.
     pub fn set_ends(&mut self, ends: HashMap<RangeId, PinnedEnd>) {
-        for (range, end) in ends {
-            self.dirty |= self.state.ranges.set_end(range, end);
-        }
+        self.dirty |= self.state.ranges.set_ends(ends);
     }
 
     /// Records the highest LSNs reported by answers for the partitions of ranges that have an end.
     pub fn set_known_lsns(&mut self, known: &HashMap<RangeId, u64>) {
-        for (range, lsn) in known {
-            self.dirty |= self.state.ranges.hear(*range, *lsn);
-        }
+        self.dirty |= self.state.ranges.hear_all(known);
     }
 
     /// Records how documents become rows, once that is known. It never changes again.

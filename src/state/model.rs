@@ -250,10 +250,7 @@ impl Settings {
     /// How far a run that has an end reads each range: to the head for the latest versions, since only one
     /// version of each document exists; to the pin if every version is kept.
     pub fn read_until(&self, mode: FeedMode) -> ReadUntil {
-        self.until.unwrap_or(match mode {
-            FeedMode::LatestVersion => ReadUntil::Head,
-            FeedMode::AllVersionsAndDeletes => ReadUntil::Pin,
-        })
+        self.until.unwrap_or(mode.read_until())
     }
 }
 

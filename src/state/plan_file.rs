@@ -17,7 +17,7 @@ use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 use crate::escape::escape_json;
 use crate::feed::{
     ChangeFeedStart, ContainerAddress, FeedMode, FeedRange, Hashes, Piece, PinnedEnd, Position,
-    Query, ReadUntil, Weighed, ensure_tiling, shares,
+    Query, ReadUntil, Weighed, ensure_tiling, is_position, shares,
 };
 use crate::format::{Compression, CsvOptions, EncoderOptions, Extra, FileAbout, Format, encoders};
 use crate::schema::{InferenceOptions, TableForm, TableLayout};
@@ -123,6 +123,16 @@ impl From<&FrozenOptions> for PlannedOptions {
 }
 
 impl PlannedOptions {
+    /// How far each range is read if nothing says so.
+    pub fn read_until(&self) -> ReadUntil {
+        self.mode.read_until()
+    }
+
+    /// Whether each document has only its latest version.
+    pub fn is_of_latest(&self) -> bool {
+        self.mode == FeedMode::LatestVersion
+    }
+
     /// The options of an export to `output`.
     pub fn frozen(&self, output: Output) -> FrozenOptions {
         let options = self.clone();
@@ -214,7 +224,7 @@ impl PlanFile {
             }
             let file = fs::File::open(path)?;
             ensure!(
-                file.metadata()?.is_file(),
+                !file.metadata()?.is_dir(),
                 "it is not a file: name the plan that `cosmos-tail plan` wrote"
             );
             file.take(MAX_BYTES).read_to_end(&mut text)?;
@@ -292,6 +302,23 @@ impl PlanFile {
                 "the range {} has no end",
                 planned.range
             );
+            if let Some(end) = planned
+                .end
+                .as_ref()
+                .filter(|_| self.options.query.is_none())
+            {
+                ensure!(
+                    is_position(&end.etag),
+                    "the end of the range {} is no position",
+                    planned.range
+                );
+                let start = planned.start.as_ref().and_then(|start| start.lsn);
+                ensure!(
+                    self.until != Some(ReadUntil::Exact) || end.lsn() >= start,
+                    "the range {} ends before its start",
+                    planned.range
+                );
+            }
             ensure!(
                 planned.end.as_ref().is_none_or(|end| end.reached.is_none()),
                 "the range {} was read already",
@@ -404,6 +431,7 @@ pub fn exists(path: &Path) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cosmos::token::token_at;
     use crate::state::file::tests::sample;
 
     fn plan() -> PlanFile {
@@ -473,6 +501,27 @@ mod tests {
             assert!(error.contains(why), "{error}");
         }
         // Even with the right checksum.
+        for etag in ["", "*", "\"*\"", "\" \""] {
+            let mut nowhere = plan();
+            nowhere.ranges[1].end.as_mut().unwrap().etag = etag.to_owned();
+            let text = String::from_utf8(nowhere.render().unwrap()).unwrap();
+            assert!(refused(&text).contains("no position"), "{etag}");
+        }
+        let mut back = plan();
+        back.until = Some(ReadUntil::Exact);
+        let rid = back.source.container_rid.clone();
+        let range = back.ranges[0].range.clone();
+        let start = |lsn: u64| Position {
+            token: token_at(&rid, back.options.mode, &range, &format!("\"{lsn}\"")),
+            lsn: Some(lsn),
+        };
+        let (at, beyond) = (start(40), start(41));
+        back.ranges[0].start = Some(at);
+        let text = String::from_utf8(back.render().unwrap()).unwrap();
+        PlanFile::parse(text.as_bytes()).unwrap();
+        back.ranges[0].start = Some(beyond);
+        let text = String::from_utf8(back.render().unwrap()).unwrap();
+        assert!(refused(&text).contains("ends before its start"));
         let mut gap = plan();
         gap.ranges.pop();
         let text = String::from_utf8(gap.render().unwrap()).unwrap();

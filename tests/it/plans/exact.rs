@@ -169,3 +169,64 @@ fn a_change_without_a_number_is_not_taken_for_one_before_the_end() {
     succeed(&mut place.shard(&gateway, "0/1"));
     assert_eq!(lines(&place.out()).len(), 100);
 }
+
+#[test]
+fn a_plan_does_not_end_before_its_start_where_a_replica_lags() {
+    let (gateway, container, first) = planned_at_100();
+    first.read(&gateway, 1);
+    let next = Place::new();
+    let after = first.plan();
+    let arguments = ["--after", after.to_str().unwrap(), "--max-retries", "1"];
+    gateway.set_lag(|_: &RequestRecord| Lag::At(95));
+    let behind = fail(&mut plan(&gateway, &next.plan(), &arguments), 1);
+    assert!(
+        behind.stderr.contains("starts at LSN 100"),
+        "{}",
+        behind.stderr
+    );
+    // After a split the replicas are those of other partitions: the plan is empty rather than before its start.
+    container.split("0", 2);
+    succeed(&mut plan(&gateway, &next.plan(), &arguments));
+    gateway.clear_lag();
+    fill(&container, 100..150);
+    next.read(&gateway, 1);
+    assert_eq!(next.verify(&[]).code, Some(0));
+    assert_eq!(lines(&next.out()).len(), 0);
+    assert_eq!(read_next(&gateway, &next).len(), 50);
+}
+
+#[test]
+fn a_plan_is_kept_if_it_says_the_same_in_other_words() {
+    let (gateway, _container) = filled(1, 10);
+    let place = Place::new();
+    place.make(&gateway, &["--mode", "all"]);
+    place.make(&gateway, &["--mode", "all", "--keep", "--until", "pin"]);
+    let other = ["--mode", "all", "--keep", "--until", "head"];
+    fail(&mut plan(&gateway, &place.plan(), &other), 2);
+    let exact = Place::new();
+    let made = exact.make(&gateway, &["--until", "exact"]);
+    assert!(made.stderr.contains("is in no span"), "{}", made.stderr);
+    let next = Place::new();
+    let after = exact.plan();
+    let arguments = ["--after", after.to_str().unwrap(), "--keep"];
+    next.make(&gateway, &arguments);
+    let kept = next.make(&gateway, &arguments);
+    assert!(kept.stderr.contains("kept"), "{}", kept.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_earlier_plan_is_read_from_a_pipe() {
+    let (gateway, _container) = filled(1, 10);
+    let first = Place::new();
+    first.make(&gateway, &["--until", "exact"]);
+    let pipe = first.path("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let text = std::fs::read(first.plan()).unwrap();
+    let (to, next) = (pipe.clone(), Place::new());
+    let writer = std::thread::spawn(move || std::fs::write(to, text).unwrap());
+    next.make(&gateway, &["--after", pipe.to_str().unwrap()]);
+    writer.join().unwrap();
+    next.read(&gateway, 1);
+}

@@ -77,7 +77,13 @@ impl Scene {
         for _ in 0..PATIENCE {
             let ended = self.go_on(failpoints);
             match ended.code {
-                Some(0) => return judge_query(&self.gateway, &self.container, &self.out),
+                Some(0) => {
+                    // The split comes with a request for a page, so it has met the query.
+                    if self.container.partitions().iter().any(|one| one.id == "0") {
+                        return Err("no partition was split meanwhile".to_owned());
+                    }
+                    return judge_query(&self.gateway, &self.container, &self.out);
+                }
                 None | Some(3) => {}
                 Some(code) => return Err(format!("exit {code}: {}", ended.stderr)),
             }

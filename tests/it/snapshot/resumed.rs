@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::replayed::{COPY, content, copy_container, replay};
+use super::rows::{Before, judge};
 use super::snapshot;
 use crate::command::{assert_same, fail, interrupt, resume, spawn, succeed, verify, wait};
 use crate::gateway::{
@@ -229,4 +230,45 @@ fn lag_before_the_split(gateway: &Gateway) {
             Lag::Transactions(0)
         }
     });
+}
+
+#[test]
+fn a_replica_that_lags_does_not_bring_back_what_was_deleted_with_the_first_page_after_a_split() {
+    let options = GatewayOptions {
+        consistency: "Eventual",
+        ..GatewayOptions::default()
+    };
+    let (gateway, container) = filled_with(options, 1, 100);
+    let before = Before::of(&container);
+    let documents = |action| Fault::on(RequestKind::ChangeFeed, action).when(is_of_documents);
+    let handle = container.clone();
+    let write = Action::call(move || {
+        for number in 60..90 {
+            handle.delete(&format!("item-{number}"), format!("key-{number}"));
+        }
+    });
+    gateway.push_fault(documents(write).nth(2));
+    // The changes are read before the second page of the documents, which meets the split.
+    gateway.push_fault(documents(Action::status(403, 0)).nth(2).times(1));
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let mut command = snapshot(&gateway, &out);
+    fail(command.args(["--poll-interval", "1ms"]), 3);
+    gateway.clear_faults();
+    let handle = container.clone();
+    let split = Action::call(move || drop(handle.split("0", 2)));
+    gateway.push_fault(documents(split).nth(1));
+    let mut answers = 0;
+    gateway.set_lag(move |record| {
+        answers += u64::from(is_of_documents(record));
+        match is_of_documents(record) && answers <= 6 {
+            true => Lag::At(100),
+            false => Lag::Transactions(0),
+        }
+    });
+    succeed(resume(&gateway, &out).args(["--poll-interval", "1ms", "--max-retries", "40"]));
+    gateway.clear_lag();
+    if let Err(wrong) = judge(&gateway, &container, &out, &before) {
+        panic!("{wrong}");
+    }
 }
