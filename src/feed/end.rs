@@ -6,7 +6,6 @@ use time::OffsetDateTime;
 use crate::count::exactly;
 
 use super::etag::lsn_of_etag;
-use super::start::FeedMode;
 
 /// How far a run that has an end reads each range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,17 +19,6 @@ pub enum ReadUntil {
     Pin,
     /// Up to its pin, and not one change beyond it.
     Exact,
-}
-
-impl FeedMode {
-    /// How far a run that has an end reads each range, if nothing else is said: to the head for the latest versions, since
-    /// only one version of each document exists; to the pin if every version is kept.
-    pub fn read_until(self) -> ReadUntil {
-        match self {
-            Self::LatestVersion => ReadUntil::Head,
-            Self::AllVersionsAndDeletes => ReadUntil::Pin,
-        }
-    }
 }
 
 /// How the ranges of a finished run reached their ends, taken together.

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::end::ReadUntil;
+
 /// Where a feed starts without a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -24,4 +26,15 @@ pub enum FeedMode {
     /// Every version and every delete, within the container's retention. It starts now or at a
     /// position, never in the past.
     AllVersionsAndDeletes,
+}
+
+impl FeedMode {
+    /// How far a run that has an end reads each range, if nothing else is said: to the head for the latest versions, since
+    /// only one version of each document exists; to the pin if every version is kept.
+    pub fn read_until(self) -> ReadUntil {
+        match self {
+            Self::LatestVersion => ReadUntil::Head,
+            Self::AllVersionsAndDeletes => ReadUntil::Pin,
+        }
+    }
 }
