@@ -43,7 +43,7 @@ pub use comparison::{ComparePlan, ComparedSide};
 pub use connection::{
     ConnectionArgs, ConnectionPlan, ConnectionRequest, Names, ProfileParts, credential_is_given,
 };
-pub use database::{DatabasePlan, DatabaseReplay, is_pattern, matches};
+pub use database::{ALL_CONTAINERS, DatabasePlan, DatabaseReplay, is_pattern, matches};
 pub use documentation::profile_tables;
 pub use environment::{Environment, process_environment};
 pub use export::ExportPlan;
