@@ -14,8 +14,8 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 
 use self::containers::{
-    Listed, ensure_new, ensure_same_database, ensure_selected, list, new_file, report_changes,
-    say_meanwhile,
+    Listed, ensure_new, ensure_same_database, ensure_same_export, ensure_selected, list, new_file,
+    report_changes, say_meanwhile,
 };
 use super::Connected;
 use super::buffers::buffered_bytes;
@@ -95,7 +95,9 @@ pub async fn database(
         "wait for the other export, or stop it: its lock is released when it ends",
     )?;
     // Again, now that no other process can interfere.
+    let before = found;
     let found = DatabaseFile::read(directory)?;
+    ensure_same_export(before.as_ref(), found.as_ref(), &place)?;
     ensure_same_database(found.as_ref(), &place, &database.rid)?;
     let is_new = found.is_none();
     let mut file = match found {

@@ -147,14 +147,10 @@ pub(super) fn ensure_same_database(
     rid: &str,
 ) -> Result<()> {
     match file {
-        Some(file) if file.database != place.database => Err(with_hint(
-            anyhow!(
-                "the export is of the database `{}` now, not of `{}`",
-                file.database,
-                place.database
-            ),
-            "another run has replaced it: export to a new directory",
-        )),
+        Some(file) if file.database != place.database => Err(replaced(format!(
+            "of the database `{}` now, not of `{}`",
+            file.database, place.database
+        ))),
         Some(file) if file.database_rid != rid => Err(with_hint(
             anyhow!(
                 "the database `{}` is not the one that was exported: its RID is {rid}, not {}",
@@ -165,6 +161,31 @@ pub(super) fn ensure_same_database(
         )),
         _ => Ok(()),
     }
+}
+
+/// Checks that the export is still the one of which `before` was read, without the lock.
+pub(super) fn ensure_same_export(
+    before: Option<&DatabaseFile>,
+    now: Option<&DatabaseFile>,
+    place: &ConnectedAccount,
+) -> Result<()> {
+    match (before, now) {
+        (Some(before), Some(now)) if before.export_id != now.export_id => {
+            Err(replaced("another one now".to_owned()))
+        }
+        (None, Some(now)) if now.endpoint != place.endpoint => Err(replaced(format!(
+            "of the account {} now, not of {}",
+            now.endpoint, place.endpoint
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn replaced(by: String) -> anyhow::Error {
+    with_hint(
+        anyhow!("the export is {by}"),
+        "another run has replaced it: export to a new directory",
+    )
 }
 
 pub(super) fn new_file(
