@@ -78,6 +78,11 @@ pub fn time_or_age(text: &str) -> Parsed<OffsetDateTime> {
     })
 }
 
+/// Whether a time is given as an age.
+pub fn is_age(text: &str) -> bool {
+    age(text).is_some()
+}
+
 fn point(text: &str) -> Option<OffsetDateTime> {
     age(text).or_else(|| time(text))
 }

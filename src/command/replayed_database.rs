@@ -1,17 +1,22 @@
 //! The replay of several containers, of an export or of a database in use: each to one of its own name.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use super::account::{Account, rehearsed};
 use crate::cosmos::account::CosmosAccount;
 use crate::cosmos::catalog::is_addressable;
 use crate::cosmos::container::NewContainer;
 use crate::count::exactly;
-use crate::durable::shown_path;
-use crate::error::{ExitCode, attached_exit_code, hint, usage, with_exit_code, with_hint};
+use crate::destination::{STATE_FILE, state_directory_of};
+use crate::durable::{is_there, shown_path};
+use crate::error::{
+    Annotate, ExitCode, attached_exit_code, hint, usage, with_exit_code, with_further_hint,
+    with_hint,
+};
+use crate::escape::shell_word;
 use crate::feed::ContainerAddress;
 use crate::job::Connected;
 use crate::monitor::Monitor;
@@ -21,13 +26,14 @@ use crate::settings::{
     ConnectionPlan, DatabaseReplay, DatabaseSource, FeedPlan, Given, Names, table,
 };
 use crate::signal::Shutdown;
-use crate::state::database_file::DatabaseFile;
+use crate::state;
+use crate::state::database_file::{ContainerPlace, DatabaseFile};
 
 /// One container to be replayed.
 struct Wanted {
     name: String,
     /// Where its export is, if the source is an export.
-    directory: Option<PathBuf>,
+    exported: Option<ContainerPlace>,
 }
 
 /// A container whose target is there.
@@ -47,6 +53,15 @@ struct Place<'a> {
     database: String,
 }
 
+/// What is replayed.
+#[derive(Default)]
+struct Prepared {
+    ready: Vec<Ready>,
+    failures: Failures,
+    /// Names of those of which there is more to export.
+    unfinished: Vec<String>,
+}
+
 /// Creates the containers that are missing, with --create, and then replays one after the other.
 pub(super) async fn run(
     account: &Account,
@@ -61,10 +76,14 @@ pub(super) async fn run(
             "name the directory of one: replay DIR/NAME --stdout",
         ));
     }
-    let exported = match &plan.source {
-        DatabaseSource::Export(directory) => Some(of_export(plan, directory)?),
+    let file = match &plan.source {
+        DatabaseSource::Export(directory) => Some(read_list(directory)?),
         DatabaseSource::Live(_) => None,
     };
+    let exported = file
+        .as_ref()
+        .map(|file| of_export(plan, file))
+        .transpose()?;
     let mut connection = account.account_plan(Names::Database)?;
     let source = match &plan.source {
         DatabaseSource::Live(feed) => {
@@ -79,6 +98,11 @@ pub(super) async fn run(
         database: connection.connect.database.clone(),
         cosmos: account.connect_to_account(connection, report).await?,
     };
+    if let Some(file) = &file {
+        account
+            .until_stopped(ensure_another(account, &target, file))
+            .await??;
+    }
     let wanted = match (exported, &source) {
         (Some(exported), _) => exported,
         (None, Some(source)) => account.until_stopped(of_database(plan, source)).await??,
@@ -91,7 +115,11 @@ pub(super) async fn run(
     };
     let total = wanted.len();
     // All of them first: what the account refuses is known before the long part.
-    let (ready, mut failures) = both.prepare(plan, wanted, report).await?;
+    let Prepared {
+        ready,
+        mut failures,
+        unfinished,
+    } = both.prepare(plan, file.as_ref(), wanted, report).await?;
     for Ready {
         name,
         found,
@@ -110,18 +138,63 @@ pub(super) async fn run(
             failures.push((name, error));
         }
     }
-    ended(failures, total, report, shutdown)
+    ended(plan, failures, &unfinished, total, report, shutdown)
+}
+
+/// Refuses the database that was exported as the target, before anything is made in it.
+async fn ensure_another(account: &Account, target: &Place<'_>, file: &DatabaseFile) -> Result<()> {
+    let Place {
+        cosmos, database, ..
+    } = target;
+    if *database != file.database || account.shown_endpoint(cosmos.endpoint()) != file.endpoint {
+        return Ok(());
+    }
+    let found = cosmos.database(database).await?;
+    ensure!(
+        found.rid != file.database_rid,
+        usage(
+            format!(
+                "the database `{database}` is the one that was exported: changes since the export would be undone, and \
+                 containers that were deleted made again"
+            ),
+            "name another database with -d",
+        )
+    );
+    Ok(())
+}
+
+/// Checks that the directory of `container` has its export. Returns whether that is finished.
+fn ensure_own(directory: &Path, file: &DatabaseFile, container: &ContainerPlace) -> Result<bool> {
+    let place = directory.join(&container.directory);
+    let own = state_directory_of(&place)?;
+    let path = own
+        .map(|own| own.join(STATE_FILE))
+        .filter(|path| is_there(path));
+    let path = path
+        .with_context(|| format!("`{}` has no state, so it may be of another container", shown_path(&place)))
+        .hint(
+            "if the container was not begun, `cosmos-tail resume` exports it; if its state directory is elsewhere, restore \
+             it, or replay the files by themselves",
+        )?;
+    let state = state::file::read(&path)?;
+    file.ensure_own(container, &state)
+        .with_context(|| format!("`{}` cannot be used", shown_path(&place)))
+        .hint("restore the directory that belongs to this export")?;
+    Ok(state.finished)
+}
+
+/// The list of the containers of an export.
+fn read_list(directory: &Path) -> Result<DatabaseFile> {
+    DatabaseFile::read(directory)?.with_context(|| format!("`{}` is gone", shown_path(directory)))
 }
 
 /// The containers of an export that are replayed.
-fn of_export(plan: &DatabaseReplay, directory: &PathBuf) -> Result<Vec<Wanted>> {
-    let file = DatabaseFile::read(directory)?
-        .with_context(|| format!("`{}` is gone", shown_path(directory)))?;
-    let chosen = plan.of_file(&file)?.into_iter();
+fn of_export(plan: &DatabaseReplay, file: &DatabaseFile) -> Result<Vec<Wanted>> {
+    let chosen = plan.of_file(file)?.into_iter();
     Ok(chosen
         .map(|one| Wanted {
             name: one.name.clone(),
-            directory: Some(directory.join(&one.directory)),
+            exported: Some(one.clone()),
         })
         .collect())
 }
@@ -144,7 +217,7 @@ async fn of_database(plan: &DatabaseReplay, source: &Place<'_>) -> Result<Vec<Wa
     Ok(chosen
         .map(|name| Wanted {
             name: name.to_owned(),
-            directory: None,
+            exported: None,
         })
         .collect())
 }
@@ -196,34 +269,55 @@ impl Both<'_> {
     async fn prepare(
         &self,
         plan: &DatabaseReplay,
+        file: Option<&DatabaseFile>,
         wanted: Vec<Wanted>,
         report: &Report,
-    ) -> Result<(Vec<Ready>, Failures)> {
-        let mut ready = Vec::new();
-        let mut failures = Vec::new();
+    ) -> Result<Prepared> {
+        let mut all = Prepared::default();
         for one in wanted {
             let name = one.name.clone();
             let of_container = report.of_container(&name);
-            let prepared = self.prepare_one(plan, one, &of_container);
+            let prepared = self.prepare_one(plan, file, one, &of_container);
             match self.target.account.until_stopped(prepared).await? {
-                Ok(one) => ready.push(one),
+                Ok((one, is_whole)) => {
+                    if !is_whole {
+                        all.unfinished.push(name);
+                    }
+                    all.ready.push(one);
+                }
                 Err(error) => {
                     report_failure(&error, &of_container);
-                    failures.push((name, error));
+                    all.failures.push((name, error));
                 }
             }
         }
-        Ok((ready, failures))
+        Ok(all)
     }
 
+    /// Prepares the replay of a container, and says whether there is no more of it to export.
     async fn prepare_one(
         &self,
         plan: &DatabaseReplay,
+        file: Option<&DatabaseFile>,
         wanted: Wanted,
         report: &Report,
-    ) -> Result<Ready> {
-        let Wanted { name, directory } = wanted;
-        let of_one = plan.plan_of(&name, directory)?;
+    ) -> Result<(Ready, bool)> {
+        let Wanted { name, exported } = wanted;
+        let mut is_whole = true;
+        let mut place = None;
+        if let (DatabaseSource::Export(directory), Some(file), Some(container)) =
+            (&plan.source, file, &exported)
+        {
+            let is_finished = ensure_own(directory, file, container)?;
+            if !is_finished && container.gone.is_some() {
+                report.warning(
+                    "the container was deleted before its export was finished: what there is of it is replayed",
+                );
+            }
+            is_whole = is_finished || container.gone.is_some();
+            place = Some(directory.join(&container.directory));
+        }
+        let of_one = plan.plan_of(&name, place)?;
         let create = of_one.create.clone();
         let found = replay::find(of_one, report)?;
         // The source comes first: if it does not exist, no target is created.
@@ -237,11 +331,12 @@ impl Both<'_> {
         };
         let new = by_source.as_ref().or(found.new_container());
         let target = self.reach(&name, new, report).await?;
-        Ok(Ready {
+        let ready = Ready {
             name,
             found,
             containers: Containers { target, source },
-        })
+        };
+        Ok((ready, is_whole))
     }
 
     /// The target of a container.
@@ -273,7 +368,9 @@ fn report_failure(error: &anyhow::Error, report: &Report) {
     }
 }
 fn ended(
+    plan: &DatabaseReplay,
     failures: Failures,
+    unfinished: &[String],
     total: usize,
     report: &Report,
     shutdown: &Shutdown,
@@ -281,19 +378,45 @@ fn ended(
     if let Some(code) = shutdown.reason() {
         return Ok(code);
     }
-    let Some((_, first)) = failures.first() else {
-        report.notice(&format!("replayed {}", exactly(total as u64, "container")));
-        return Ok(ExitCode::Done);
+    let total = exactly(total as u64, "container");
+    let directory = match &plan.source {
+        DatabaseSource::Export(directory) => Some(directory),
+        DatabaseSource::Live(_) => None,
     };
-    let code = attached_exit_code(first).unwrap_or(ExitCode::Failed);
-    let names: Vec<&str> = failures.iter().map(|(name, _)| &**name).collect();
-    let error = anyhow!(
-        "{} of {} could not be replayed: {}",
-        failures.len(),
-        exactly(total as u64, "container"),
-        names.join(", ")
-    );
-    let hint =
-        "the others were; once the cause is fixed, the same command with --only NAME replays these";
-    Err(with_exit_code(with_hint(error, hint), code))
+    let incomplete = directory.filter(|_| !unfinished.is_empty()).map(|directory| {
+        let again = shell_word(directory);
+        let what = format!(
+            "the export of {} of {total} is not finished: {}",
+            unfinished.len(),
+            unfinished.join(", ")
+        );
+        let hint = format!(
+            "what there is of it was replayed; `cosmos-tail resume {again}` finishes it, and the same command then replays \
+             the rest"
+        );
+        (what, hint)
+    });
+    let error = match (failures.first(), incomplete) {
+        (None, None) => {
+            report.notice(&format!("replayed {total}"));
+            return Ok(ExitCode::Done);
+        }
+        (None, Some((what, hint))) => with_hint(anyhow!(what), hint),
+        (Some((_, first)), incomplete) => {
+            let code = attached_exit_code(first).unwrap_or(ExitCode::Failed);
+            let names: Vec<&str> = failures.iter().map(|(name, _)| &**name).collect();
+            let error = anyhow!(
+                "{} of {total} could not be replayed: {}",
+                failures.len(),
+                names.join(", ")
+            );
+            let hint = "the others were; once the cause is fixed, the same command with --only NAME replays these";
+            let error = with_exit_code(with_hint(error, hint), code);
+            match incomplete {
+                Some((what, hint)) => with_further_hint(error, format!("{what}: {hint}")),
+                None => error,
+            }
+        }
+    };
+    Err(error)
 }

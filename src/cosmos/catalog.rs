@@ -169,6 +169,33 @@ impl CosmosAccount {
         }
     }
 
+    /// The resource id of a container, from the service and not from what is known already; `None` if there is no such
+    /// container. Transient errors are retried.
+    ///
+    /// # Errors
+    ///
+    /// If the service does not return it, in words without a hint.
+    pub async fn container_rid(&self, database: &str, container: &str) -> Result<Option<String>> {
+        let what = format!("cannot read the container `{database}/{container}`");
+        let read = || async {
+            let account = self.driver.account().clone();
+            let database = DatabaseReference::from_name(account, database.to_owned());
+            let operation = CosmosOperation::read_container_by_name(database, container.to_owned());
+            let options = operation_options(self.options.throughput);
+            let read = Box::pin(self.driver.execute_singleton_operation(operation, options));
+            match tokio::time::timeout(DATABASE_DEADLINE, read).await {
+                Ok(Ok(response)) => Ok(Some(rid_of(response)?)),
+                Ok(Err(error)) if u16::from(error.status().status_code()) == 404 => Ok(None),
+                Ok(Err(error)) => Err(error.into()),
+                Err(_) => Err(anyhow!(
+                    "no answer within {} s",
+                    DATABASE_DEADLINE.as_secs()
+                )),
+            }
+        };
+        self.persistence.persist(&what, read).await.context(what)
+    }
+
     /// The error of the container of the options, which is not among `names`.
     pub fn no_such_container(&self, names: Vec<String>) -> anyhow::Error {
         missing::container_among(&self.options, Some(names))

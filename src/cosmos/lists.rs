@@ -218,7 +218,19 @@ fn entries_of(member: &str, body: &[u8]) -> Result<Vec<Entry>, ListError> {
             definition,
         })
     };
-    list.into_iter().map(entry).collect()
+    let entries: Vec<Entry> = list
+        .into_iter()
+        .map(entry)
+        .collect::<Result<_, ListError>>()?;
+    let count = members.get("_count");
+    let count: Option<usize> = count.and_then(|count| serde_json::from_str(count.get()).ok());
+    match count.filter(|count| *count > entries.len()) {
+        Some(count) => Err(unusable(&format!(
+            "it has {} of the {count} entries that it counts",
+            entries.len()
+        ))),
+        None => Ok(entries),
+    }
 }
 
 #[cfg(test)]
@@ -247,6 +259,10 @@ mod tests {
             (r#"{"Databases":[{"id":7,"_rid":"x"}]}"#, "no id"),
             (r#"{"Databases":[{"id":"","_rid":"x"}]}"#, "no id"),
             (r#"{"Databases":[{"id":"a"}]}"#, "no id"),
+            (
+                r#"{"Databases":[{"id":"a","_rid":"x"}],"_count":2}"#,
+                "1 of the 2 entries",
+            ),
         ] {
             let found = names(body).unwrap_err();
             assert!(found.contains(reason), "{body}: {found}");

@@ -16,7 +16,8 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 
 use self::containers::{
-    ensure_new, ensure_same_database, list, new_file, note_meanwhile, report_changes,
+    Listed, ensure_new, ensure_same_database, ensure_same_export, ensure_selected, list, new_file,
+    report_changes, say_meanwhile,
 };
 use super::Connected;
 use super::buffers::buffered_bytes;
@@ -29,8 +30,11 @@ use crate::cosmos::max_ru::MaxRu;
 use crate::cosmos::read_bound::ReadBound;
 use crate::count::exactly;
 use crate::destination::{STATE_FILE, state_directory_of};
-use crate::durable::{self, Lock, is_there, lock_path};
-use crate::error::{ExitCode, hint, with_exit_code, with_further_hint, with_hint};
+use crate::durable::{self, Lock, is_there, lock_path, shown_path};
+use crate::error::{
+    Annotate, ExitCode, attached_exit_code, hint, in_words, with_exit_code, with_further_hint,
+    with_hint,
+};
 use crate::feed::ContainerAddress;
 use crate::monitor::Monitor;
 use crate::observe::{AllCounts, Event, Observer, ProgressLine, SteppingBack};
@@ -40,6 +44,7 @@ use crate::report::{DatabaseSummary, FailedContainer, PROGRESS_INTERVAL, Report}
 use crate::settings::DatabasePlan;
 use crate::signal::Shutdown;
 use crate::state::database_file::{ContainerPlace, DatabaseFile};
+use crate::state::file;
 
 /// How a container ended.
 enum Outcome {
@@ -69,7 +74,7 @@ pub async fn database(
     }
     let place = connect(found.as_ref()).await?;
     let database = place.account.database(&place.database).await?;
-    ensure_same_database(found.as_ref(), &database.rid)?;
+    ensure_same_database(found.as_ref(), &place, &database.rid)?;
     shutdown.begin()?;
     durable::create_directory(directory)
         .with_context(|| format!("cannot create the directory `{}`", plan.shown))?;
@@ -80,7 +85,11 @@ pub async fn database(
         "wait for the other export, or stop it: its lock is released when it ends",
     )?;
     // Again, now that no other process can interfere.
+    let before = found;
     let found = DatabaseFile::read(directory)?;
+    ensure_same_export(before.as_ref(), found.as_ref(), &place)?;
+    ensure_same_database(found.as_ref(), &place, &database.rid)?;
+    let is_new = found.is_none();
     let mut file = match found {
         Some(file) => {
             plan.ensure_agrees(&file)?;
@@ -89,25 +98,24 @@ pub async fn database(
         None => new_file(&plan, &place, &database.rid)?,
     };
     let settings = plan.settle(&file.settings)?;
-    let is_new = file.containers.is_empty();
     let listed = list(&place, &file).await?;
+    ensure_selected(&place, &file, &listed, is_new, report).await?;
     let changes = file.update(&listed);
-    if !changes.is_empty() {
+    if is_new || !changes.is_empty() {
         file.write(directory)?;
     }
     report_changes(&changes, is_new, report);
     let concurrency = reader::concurrency(settings.concurrency);
     let traffic = place.account.traffic();
     let bytes = u32::try_from(buffered_bytes(concurrency))?;
-    traffic.share(ReadBound::new(concurrency, bytes));
+    traffic.share(ReadBound::new(concurrency, bytes, file.present().count()));
     if let Some(MaxRu::PerSecond(units)) = settings.max_ru {
         traffic.limit(Budget::new(units));
     }
-    let now = file.clone();
     let run = Run {
         plan: &plan,
         place: &place,
-        file: &now,
+        file: &file,
         report,
         shutdown,
         jobs: concurrency,
@@ -115,15 +123,20 @@ pub async fn database(
     report.start_progress(true)?;
     let outcomes = run.all().await;
     report.end_progress();
-    let after = list(&place, &file).await;
+    let after = run.list_again().await;
     let mut summary = run.summary(&outcomes);
     summary.max_ru = traffic.budget().map(|budget| budget.per_second() as u32);
     summary.request_units = traffic.exchanged().request_units();
     summary.started = started_at;
     summary.seconds = started.elapsed().as_secs_f64();
-    note_meanwhile(&mut file, after, &mut summary, directory, report)?;
-    report.database_summary(&summary, plan.summary, &plan.shown)?;
-    ended(&plan, outcomes, &summary, report, shutdown)
+    if let Some(after) = after {
+        say_meanwhile(&file, after, &mut summary, report);
+    }
+    let printed = report.database_summary(&summary, plan.summary, &plan.shown);
+    // What has failed is more than that it could not be said.
+    let code = ended(&plan, outcomes, &summary, report, shutdown)?;
+    printed?;
+    Ok(code)
 }
 
 /// A run over all containers.
@@ -137,6 +150,15 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// The containers that there are at the end; not after a stop, which waits for nothing more.
+    async fn list_again(&self) -> Option<Result<Listed>> {
+        tokio::select! {
+            biased;
+            () = self.shutdown.requested() => None,
+            listed = list(self.place, self.file) => Some(listed),
+        }
+    }
+
     /// Runs the jobs of all containers that exist, a few at a time.
     async fn all(&self) -> Vec<(&ContainerPlace, Outcome)> {
         let present: Vec<&ContainerPlace> = self.file.present().collect();
@@ -181,7 +203,16 @@ impl Run<'_> {
     ) -> (usize, &'c ContainerPlace, Outcome) {
         let report = self.report.of_container(&container.name);
         let ended = Box::pin(self.run_one(container, &report, number, counts)).await;
+        let ended = match ended {
+            Ok(None) if self.shutdown.reason().is_none() => {
+                Err(anyhow!("it was not begun, though the run was not stopped"))
+            }
+            ended => ended,
+        };
         counts.ended(number);
+        if let Some(bound) = self.place.account.traffic().bound() {
+            bound.ended();
+        }
         let outcome = match ended {
             Ok(Some(ended)) => {
                 if let Some(error) = &ended.failure {
@@ -216,11 +247,23 @@ impl Run<'_> {
             biased;
             // What it has committed by then is there to be resumed.
             () = self.shutdown.requested() => return Ok(None),
-            prepared = self.prepare(container, report) => prepared?,
+            prepared = self.prepare(container, report) => prepared,
+        };
+        let prepared = match prepared {
+            Err(error) if attached_exit_code(&error).is_some_and(|code| self.is_stop(code)) => {
+                return Ok(None);
+            }
+            prepared => prepared?,
         };
         let Prepared { mut job, again, .. } = prepared;
         job.observers.push(counts.observer(number));
-        finish(job, again.as_ref(), report, self.shutdown).await
+        let ended = finish(job, again.as_ref(), report, self.shutdown).await?;
+        ended.context("it ended without an outcome").map(Some)
+    }
+
+    /// Whether an error with this exit code says no more than that the run was stopped.
+    fn is_stop(&self, code: ExitCode) -> bool {
+        self.shutdown.reason() == Some(code)
     }
 
     async fn prepare<'a>(
@@ -238,20 +281,15 @@ impl Run<'_> {
             let name = &container.name;
             return begin(connect, plan, name, &monitor, report, self.shutdown).await;
         };
+        let state = file::read(&state_path)?;
+        let own = self.file.ensure_own(container, &state);
+        own.with_context(|| format!("`{}` cannot be used", shown_path(&state_path)))
+            .hint(
+                "restore the directory that belongs to this export, or move it away, with its state directory: then \
+                 the container is exported again",
+            )?;
         let plan = self.plan.resume(state_path);
-        let connect = async |source: &ContainerAddress, _| {
-            if source.container_rid != container.rid {
-                return Err(with_hint(
-                    anyhow!(
-                        "the state is of the container {:?}, and not of {:?}",
-                        source.container_rid,
-                        container.rid
-                    ),
-                    "restore the directory that belongs to this export, or move it away: then it is exported again",
-                ));
-            }
-            self.connect(container).await
-        };
+        let connect = async |_: &ContainerAddress, _| self.connect(container).await;
         let prepared = go_on(connect, plan, &monitor, report, self.shutdown).await?;
         prepared.context("it is a share of a plan")
     }
@@ -345,6 +383,7 @@ fn ended(
 ) -> Result<ExitCode> {
     let again = plan.command();
     let total = outcomes.len() as u64;
+    let stop = shutdown.reason();
     let mut failures = outcomes.into_iter().filter_map(|(container, outcome)| {
         let error = match outcome {
             Outcome::Failed(error) => error,
@@ -355,34 +394,33 @@ fn ended(
     });
     if let Some((container, first)) = failures.next() {
         const SHOWN: usize = 8;
+        let failed = 1 + failures.count();
         let names: Vec<&str> = summary
             .failed
             .iter()
             .take(SHOWN)
             .map(|failed| failed.container.as_str())
             .collect();
-        let more = if summary.failed.len() > SHOWN {
-            ", …"
-        } else {
-            ""
-        };
-        let error = first
+        let more = if failed > SHOWN { ", …" } else { "" };
+        let error = in_words(&first)
             .context(format!("container `{}`", container.name))
             .context(format!(
-                "{} of {} failed: {}{more}",
-                summary.failed.len(),
+                "{failed} of {} failed: {}{more}",
                 exactly(total, "container"),
                 names.join(", ")
             ));
-        let hint = format!(
-            "what was committed is kept, and the other containers are complete; once the cause is fixed, run: {again}"
-        );
+        let others = match stop {
+            Some(_) => "",
+            None => ", and the other containers are complete",
+        };
+        let hint =
+            format!("what was committed is kept{others}; once the cause is fixed, run: {again}");
         return Err(with_exit_code(
             with_further_hint(error, hint),
             ExitCode::Resumable,
         ));
     }
-    match shutdown.reason() {
+    match stop {
         Some(code) => {
             report.notice(&format!("to continue, run: {again}"));
             Ok(code)

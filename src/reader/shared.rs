@@ -11,6 +11,7 @@ use super::event::ReaderEvent;
 use super::options::ReaderOptions;
 use super::seen::Seen;
 use crate::cosmos::client::CosmosClient;
+use crate::cosmos::read_bound::Turns;
 use crate::feed::FeedRange;
 
 /// What the tasks of a reader share.
@@ -20,8 +21,8 @@ pub(super) struct Shared {
     pub(super) events: mpsc::Sender<ReaderEvent>,
     /// Bytes of pages that may be handed to the consumer.
     pub(super) memory: Arc<Semaphore>,
-    /// A permit for each range that is read at once, if other readers share them.
-    turns: Option<Arc<Semaphore>>,
+    /// The turns to read a range, if there are other readers that have some.
+    turns: Option<Turns>,
     pub(super) stop: CancellationToken,
     /// Number of shards that wait for a task.
     waiting: AtomicUsize,
@@ -43,7 +44,7 @@ impl Shared {
         let (memory, turns) = match client.traffic().bound() {
             Some(bound) => {
                 options.buffered_bytes = options.buffered_bytes.min(bound.bytes);
-                (Arc::clone(&bound.memory), Some(Arc::clone(&bound.turns)))
+                (Arc::clone(&bound.memory), Some(bound.turns()))
             }
             None => (
                 Arc::new(Semaphore::new(options.buffered_bytes as usize)),
@@ -67,9 +68,9 @@ impl Shared {
 
     /// Waits for the turn to read a range, if other readers take turns too; none once it is stopped.
     pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        let turns = Arc::clone(self.turns.as_ref()?);
+        let turns = self.turns.as_ref()?;
         tokio::select! {
-            turn = turns.acquire_owned() => turn.ok(),
+            turn = turns.next() => turn,
             () = self.stop.cancelled() => None,
         }
     }

@@ -1,5 +1,6 @@
 //! What the export of a whole database does, resolved and validated.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -10,11 +11,13 @@ use super::given::Given;
 use super::resume::ResumePlan;
 use super::setting::Row;
 use super::table;
+use super::value::shown_start;
 use crate::cli::location::Location;
 use crate::cosmos::max_ru::MaxRu;
 use crate::durable::shown_path;
 use crate::error::usage;
 use crate::escape::shell_word;
+use crate::feed::{ChangeFeedStart, FeedMode};
 use crate::report::SummaryFormat;
 use crate::schema::TableLayout;
 use crate::state::database_file::{ContainerPlace, DatabaseFile};
@@ -24,7 +27,7 @@ use crate::state::model::{FrozenOptions, Settings};
 const ANY: char = '*';
 
 /// What selects all containers.
-pub(super) const ALL: &str = "*";
+pub const ALL_CONTAINERS: &str = "*";
 
 /// What the export of a database does.
 #[derive(Debug)]
@@ -83,6 +86,7 @@ impl DatabasePlan {
                 "leave it out: the columns of each container are inferred from its documents",
             ));
         }
+        ensure_fixed_start(given, &plan.options)?;
         let plan = Self {
             directory: absolute(path)?,
             shown: path.display().to_string(),
@@ -132,6 +136,7 @@ impl DatabasePlan {
     pub fn settle(&self, settings: &Settings) -> Result<Settings> {
         let mut own = settings.clone();
         self.given.store_in(&mut own)?;
+        own.follow = false;
         if let Some(MaxRu::Percent(percent)) = own.max_ru {
             return Err(of_one(
                 &format!("--max-ru {percent}%"),
@@ -151,7 +156,8 @@ impl DatabasePlan {
         let Some(new) = &self.new else {
             return Ok(());
         };
-        let differs = if new.selected != file.selected {
+        let as_set = |selected: &[String]| selected.iter().cloned().collect::<BTreeSet<_>>();
+        let differs = if as_set(&new.selected) != as_set(&file.selected) {
             format!(
                 "of `{}`, not of `{}`",
                 file.selected.join("`, `"),
@@ -251,6 +257,37 @@ static REFUSED: [(&Row, &str, &str); 10] = [
     ),
 ];
 
+/// Refuses a start that is another one for each container, or for each run.
+fn ensure_fixed_start(given: &Given, options: &FrozenOptions) -> Result<()> {
+    if options.from == ChangeFeedStart::Now && !options.snapshot {
+        let (what, instead) = match options.mode {
+            FeedMode::LatestVersion => (
+                "--from now",
+                "leave --from out, or give a time; or export each container by itself: -c NAME",
+            ),
+            FeedMode::AllVersionsAndDeletes => (
+                "--mode all without --snapshot",
+                "add --snapshot, which has the documents too; or export each container by itself: -c NAME",
+            ),
+        };
+        return Err(usage(
+            format!(
+                "{what} cannot be used with several containers: a container that is begun after others would lack what \
+                 came before"
+            ),
+            instead,
+        ));
+    }
+    match (options.from, given.is_age(&table::EXPORT_FROM)) {
+        (ChangeFeedStart::PointInTime(_), true) => Err(usage(
+            "an age cannot be the start of several containers: it is another time in each run, and the next one \
+             continues the same export",
+            format!("give the time: --from {}", shown_start(options.from)),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// The refusal of what is of one container.
 pub(super) fn of_one(what: &str, why: &str, instead: &str) -> anyhow::Error {
     usage(
@@ -266,7 +303,7 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 /// The patterns of the containers, if there may be several.
 fn selected(given: &Given) -> Result<Option<Vec<String>>> {
     if given.is_on(&table::ALL_CONTAINERS) {
-        return Ok(Some(vec![ALL.to_owned()]));
+        return Ok(Some(vec![ALL_CONTAINERS.to_owned()]));
     }
     let named = given.list(&table::CONTAINER);
     let are_several = named.len() > 1 || named.iter().any(|name| name.contains(ANY));
@@ -361,6 +398,20 @@ mod tests {
     }
 
     #[test]
+    fn a_start_is_the_same_in_each_run() {
+        for arguments in [
+            &["--mode", "all", "--snapshot"][..],
+            &["--from", "2026-11-01"],
+            &["--from", "beginning"],
+        ] {
+            plan(&[&["--all-containers"], arguments].concat()).unwrap();
+        }
+        let error = plan(&["--all-containers", "--from", "10m"]).unwrap_err();
+        let error = error.to_string();
+        assert!(error.starts_with("an age cannot be the start"), "{error}");
+    }
+
+    #[test]
     fn what_is_of_one_container_is_refused() {
         for (arguments, named) in [
             (&["--follow"][..], "--follow"),
@@ -368,6 +419,8 @@ mod tests {
             (&["--state", "s"], "--state"),
             (&["--force"], "--force"),
             (&["--format", "csv", "--columns", "id"], "--columns"),
+            (&["--from", "now"], "--from now"),
+            (&["--mode", "all"], "--mode all without --snapshot"),
         ] {
             let all = [&["--all-containers"], arguments].concat();
             let error = plan(&all).unwrap_err().to_string();

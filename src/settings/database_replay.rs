@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::database::{ALL, is_pattern, matches, of_one};
+use super::database::{ALL_CONTAINERS, is_pattern, matches, of_one};
 use super::given::Given;
 use super::replay::{FeedPlan, ReplayPlan};
 use super::setting::Row;
@@ -108,7 +108,7 @@ impl DatabaseReplay {
     /// If a name, or everything, selects none.
     pub fn choose<'a>(&self, names: &[&'a str]) -> Result<Vec<&'a str>> {
         let of_source = match &self.source {
-            DatabaseSource::Export(_) => ALL,
+            DatabaseSource::Export(_) => ALL_CONTAINERS,
             DatabaseSource::Live(feed) => &feed.container,
         };
         let patterns = self.only.iter().chain(&self.exclude);

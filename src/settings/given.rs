@@ -19,6 +19,7 @@ use super::setting::{
 };
 use super::table::{self, rows};
 use super::value::Toml;
+use crate::cli::times::is_age;
 use crate::cli::{Command, tips};
 use crate::cosmos::retry::RetryLimit;
 use crate::error::usage;
@@ -221,6 +222,12 @@ impl Given {
         row.form != Form::Elsewhere
             && row.is_accepted_by(self.command)
             && self.matches.value_source(row.name) == Some(ValueSource::CommandLine)
+    }
+
+    /// Whether the time that was given is an age, which is another time in each run.
+    pub(crate) fn is_age<T>(&self, setting: &Setting<T>) -> bool {
+        let text = self.text(&setting.row);
+        text.is_some_and(|(text, _)| is_age(&text))
     }
 
     /// Whether a switch is on.

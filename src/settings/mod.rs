@@ -46,7 +46,7 @@ pub use comparison::{ComparePlan, ComparedSide};
 pub use connection::{
     ConnectionArgs, ConnectionPlan, ConnectionRequest, Names, ProfileParts, credential_is_given,
 };
-pub use database::{DatabasePlan, is_pattern, matches};
+pub use database::{ALL_CONTAINERS, DatabasePlan, is_pattern, matches};
 pub use database_replay::{DatabaseReplay, DatabaseSource};
 pub use documentation::profile_tables;
 pub use environment::{Environment, process_environment};

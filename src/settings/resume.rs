@@ -33,6 +33,8 @@ pub struct ResumePlan {
     pub widen: bool,
     /// How to print the summary.
     pub summary: SummaryFormat,
+    /// Whether it ends, whatever its state says: others wait for it.
+    ends: bool,
     given: Given,
 }
 
@@ -67,6 +69,7 @@ impl ResumePlan {
             repair: given.is_on(&table::REPAIR),
             widen: given.is_on(&table::WIDEN),
             summary: given.get(&table::SUMMARY)?,
+            ends: false,
             given: given.clone(),
         })
     }
@@ -76,6 +79,7 @@ impl ResumePlan {
         Self {
             repair: given.is_on(&table::REPAIR),
             widen: given.is_on(&table::WIDEN),
+            ends: true,
             ..Self::of_shard(given, state_path, summary)
         }
     }
@@ -88,6 +92,7 @@ impl ResumePlan {
             repair: false,
             widen: false,
             summary,
+            ends: false,
             given: given.clone(),
         }
     }
@@ -136,6 +141,8 @@ impl ResumePlan {
         check_row_groups(&self.given, format)?;
         let mut own = settings.clone();
         self.given.store_in(&mut own)?;
+        let follow = own.follow;
+        own.follow &= !self.ends;
         if own.follow && self.given.is_typed(&table::UNTIL.row) {
             return Err(usage(
                 "the state has --follow, so the resume would not end, but --until says where it ends",
@@ -143,7 +150,10 @@ impl ResumePlan {
             ));
         }
         if self.given.is_on(&table::SAVE_OPTIONS) {
-            settings.clone_from(&own);
+            *settings = Settings {
+                follow,
+                ..own.clone()
+            };
         }
         Ok(own)
     }

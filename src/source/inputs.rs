@@ -164,7 +164,9 @@ impl Inputs {
         if let Some(shards) = Shards::of(source)? {
             return self.add_shards(source, &shards);
         }
-        if let Some(file) = DatabaseFile::read(source)? {
+        if DatabaseFile::named(source).is_some()
+            && let Some(file) = DatabaseFile::read(source)?
+        {
             let first = file.containers.first().map_or("NAME", |one| &one.directory);
             return Err(usage(
                 format!("`{}` is the export of a database", source.display()),

@@ -6,17 +6,17 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::file::Form;
-use super::model::{FrozenOptions, Settings};
+use super::model::{FrozenOptions, JobKind, Settings, State};
 use crate::clock;
 use crate::cosmos::catalog::is_addressable;
 use crate::destination::directories::{Directories, is_directory_name};
 use crate::destination::read_up_to;
-use crate::durable::{self, shown_path};
+use crate::durable::{self, STAGED_SUFFIX, lock_path, shown_path, with_suffix};
 
 /// The name of the file.
 pub const DATABASE_FILE: &str = "database.json";
@@ -106,9 +106,10 @@ impl DatabaseFile {
     pub fn named(path: &Path) -> Option<PathBuf> {
         let is_file = path.file_name().is_some_and(|name| name == DATABASE_FILE);
         if is_file && path.is_file() {
-            return Some(durable::parent_of(path).to_owned());
+            return (!is_data(path)).then(|| durable::parent_of(path).to_owned());
         }
-        durable::is_there(&Self::at(path)).then(|| path.to_owned())
+        let inside = Self::at(path);
+        (durable::is_there(&inside) && !is_data(&inside)).then(|| path.to_owned())
     }
 
     /// The file of the export in `directory`; none if there is none.
@@ -147,7 +148,7 @@ impl DatabaseFile {
 
     /// Checks what comes from outside: each container has a directory of its own, and it is beside the file.
     fn check(&self) -> Result<()> {
-        let mut taken = Directories::default();
+        let mut taken = own_names();
         let mut rids = HashSet::new();
         for container in &self.containers {
             let (name, directory) = (&container.name, &container.directory);
@@ -155,6 +156,10 @@ impl DatabaseFile {
             ensure!(
                 is_addressable(name) && name.chars().count() <= MAX_NAME,
                 "{name:?} is not the name of a container"
+            );
+            ensure!(
+                !container.rid.is_empty(),
+                "the container {name:?} has no RID"
             );
             ensure!(
                 is_directory_name(directory),
@@ -169,6 +174,46 @@ impl DatabaseFile {
                 "the container {:?} is there twice",
                 container.rid
             );
+        }
+        Ok(())
+    }
+
+    /// Checks that `state` is the export of `container` that this export asks for, not another one in its directory.
+    ///
+    /// # Errors
+    ///
+    /// Says what differs.
+    pub fn ensure_own(&self, container: &ContainerPlace, state: &State) -> Result<()> {
+        let source = &state.source;
+        ensure!(
+            source.container_rid == container.rid,
+            "it is the export of the container {:?}, but {:?} is listed",
+            source.container_rid,
+            container.rid
+        );
+        ensure!(
+            source.container == container.name && source.database == self.database,
+            "it is the export of `{}/{}`, but `{}/{}` is listed",
+            source.database,
+            source.container,
+            self.database,
+            container.name
+        );
+        let (own, wanted) = (&state.options, &self.options);
+        let differs = [
+            ("what it is", state.kind == JobKind::Export),
+            ("its shard of a plan", state.shard.is_none()),
+            ("its query", own.query == wanted.query),
+            ("its mode", own.mode == wanted.mode),
+            ("its snapshot", own.snapshot == wanted.snapshot),
+            ("its start", own.from == wanted.from),
+            ("its scope", own.scope == wanted.scope),
+            ("its format", own.format == wanted.format),
+            ("its compression", own.compression == wanted.compression),
+        ];
+        let differs = differs.iter().find(|(_, is_same)| !is_same);
+        if let Some((what, _)) = differs {
+            bail!("it is not what the export of the database asks for: {what} is another one");
         }
         Ok(())
     }
@@ -190,9 +235,7 @@ impl DatabaseFile {
                 changes.gone.push(known.name.clone());
             }
         }
-        let mut taken = Directories::default();
-        // Not that of a container.
-        taken.take(DATABASE_FILE);
+        let mut taken = own_names();
         for known in &self.containers {
             taken.take(&known.directory);
         }
@@ -213,4 +256,28 @@ impl DatabaseFile {
         }
         changes
     }
+}
+
+/// The names beside the directories of containers: those of the list and of what belongs to it.
+fn own_names() -> Directories {
+    let mut names = Directories::default();
+    let file = Path::new(DATABASE_FILE);
+    for own in [
+        file.to_owned(),
+        lock_path(file),
+        with_suffix(file, STAGED_SUFFIX),
+    ] {
+        names.take(&own.to_string_lossy());
+    }
+    names
+}
+
+/// Whether the file has documents, and only the name of the list. What cannot be read, or is damaged, may be the list.
+fn is_data(path: &Path) -> bool {
+    const BEGINNING: &str = "{\"format\":\"cosmos-tail ";
+    let Ok(Some(text)) = read_up_to(path, BEGINNING.len() as u64) else {
+        return false;
+    };
+    let is_other = !BEGINNING.as_bytes().starts_with(&text);
+    is_other && (text.starts_with(b"{") || text.starts_with(b"["))
 }

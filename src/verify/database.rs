@@ -114,7 +114,12 @@ fn check_all(directory: &Path, depth: Depth, strict: bool) -> Result<DatabaseFin
         });
     }
     for container in &file.containers {
-        found.check(directory, container, depth, strict)?;
+        if let Err(error) = found.check(&file, directory, container, depth, strict) {
+            found.faults.push(Finding {
+                file: container.directory.clone(),
+                what: format!("it cannot be checked: {error:#}"),
+            });
+        }
     }
     if strict {
         let notes = std::mem::take(&mut found.notes);
@@ -130,6 +135,7 @@ fn check_all(directory: &Path, depth: Depth, strict: bool) -> Result<DatabaseFin
 impl DatabaseFindings {
     fn check(
         &mut self,
+        file: &DatabaseFile,
         directory: &Path,
         container: &ContainerPlace,
         depth: Depth,
@@ -153,9 +159,7 @@ impl DatabaseFindings {
             }
             return Ok(());
         };
-        let (state, mut found) = check_state(&state, depth, None)
-            .with_context(|| format!("container `{}`", container.name))?;
-        let source = &state.source;
+        let (state, mut found) = check_state(&state, depth, None)?;
         if !state.finished {
             self.notes.push(Finding {
                 file: container.directory.clone(),
@@ -167,13 +171,10 @@ impl DatabaseFindings {
                 },
             });
         }
-        if source.container_rid != container.rid {
+        if let Err(other) = file.ensure_own(container, &state) {
             self.faults.push(Finding {
                 file: container.directory.clone(),
-                what: format!(
-                    "it is the export of the container {:?}, but {:?} is listed",
-                    source.container_rid, container.rid
-                ),
+                what: other.to_string(),
             });
         }
         if strict {

@@ -1,8 +1,9 @@
 //! Which containers a database has: those that are listed, and what has changed since they were listed before.
 
+use std::collections::HashSet;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use fs_err as fs;
 
 use crate::clock;
@@ -12,7 +13,7 @@ use crate::durable::{is_there, left_staged, lock_path, shown_path};
 use crate::error::{usage, with_hint};
 use crate::nearest::bounded;
 use crate::report::{DatabaseSummary, Report};
-use crate::settings::{DatabasePlan, is_pattern, matches};
+use crate::settings::{ALL_CONTAINERS, DatabasePlan, is_pattern, matches};
 use crate::state::database_file::{Changes, DatabaseFile};
 
 /// An account that is connected, and how states name its endpoint.
@@ -26,51 +27,102 @@ pub struct ConnectedAccount {
     pub database: String,
 }
 
-/// The containers that the patterns of `file` select, by name, with their resource ids.
-pub(super) async fn list(
-    place: &ConnectedAccount,
-    file: &DatabaseFile,
-) -> Result<Vec<(String, String)>> {
-    let selected = &file.selected;
+/// Names and resource ids of containers.
+pub(super) type Listed = Vec<(String, String)>;
+
+/// The containers that the patterns of `file` select, by name. That one of the file is not there any more is asked for
+/// twice: as long as it can be read by its name, the list is not taken.
+pub(super) async fn list(place: &ConnectedAccount, file: &DatabaseFile) -> Result<Listed> {
+    let all = list_all(place).await?;
+    for known in file.present() {
+        if all.iter().any(|(_, rid)| *rid == known.rid) {
+            continue;
+        }
+        let rid = place.account.container_rid(&place.database, &known.name);
+        if rid.await?.as_ref() == Some(&known.rid) {
+            return Err(with_hint(
+                anyhow!(
+                    "the service's list of containers lacks `{}`, which exists",
+                    known.name
+                ),
+                "nothing was changed; run the command again",
+            ));
+        }
+    }
+    let is_selected = |name: &str| file.selected.iter().any(|pattern| matches(pattern, name));
+    Ok(all
+        .into_iter()
+        .filter(|(name, _)| is_selected(name))
+        .collect())
+}
+
+/// All containers of the database. Each has a name and a resource id of its own.
+async fn list_all(place: &ConnectedAccount) -> Result<Listed> {
     let containers = place.account.containers(&place.database).await?;
     let containers =
         containers.with_context(|| format!("the database `{}` was deleted", place.database))?;
-    let names: Vec<String> = containers.iter().map(|one| one.name.clone()).collect();
-    // One that was there before is gone.
-    let was_there = |name: &str| file.containers.iter().any(|known| known.name == name);
-    let missing = selected
-        .iter()
-        .find(|wanted| !is_pattern(wanted) && !names.contains(wanted) && !was_there(wanted));
-    if let Some(missing) = missing {
-        let at = place.account.at(&place.database, missing);
-        return Err(at.no_such_container(names));
+    let mut names = HashSet::new();
+    let mut rids = HashSet::new();
+    for one in &containers {
+        ensure!(
+            is_addressable(&one.name),
+            "the service lists a container {:?}, which no request can name",
+            one.name
+        );
+        ensure!(
+            names.insert(&one.name) && !one.rid.is_empty() && rids.insert(&one.rid),
+            "the service lists the container `{}` with the RID {:?}, which is empty, or it is there twice",
+            one.name,
+            one.rid
+        );
     }
-    if let Some(odd) = names.iter().find(|name| !is_addressable(name)) {
-        return Err(with_hint(
-            anyhow!("the service lists a container {odd:?}, which cannot be the name of one"),
-            "nothing is requested by it: check that the endpoint is that of an account of Cosmos DB",
-        ));
-    }
-    let is_selected = |name: &str| selected.iter().any(|pattern| matches(pattern, name));
-    let listed: Vec<(String, String)> = containers
-        .into_iter()
-        .filter(|one| is_selected(&one.name))
-        .map(|one| (one.name, one.rid))
-        .collect();
-    if listed.is_empty() && file.containers.is_empty() && !names.is_empty() {
+    let own = containers.iter();
+    Ok(own.map(|one| (one.name.clone(), one.rid.clone())).collect())
+}
+
+/// Checks that each name and each pattern selects something that is there, or was. A pattern may have lost what it
+/// selected, which is said, unless the export `is_new`.
+pub(super) async fn ensure_selected(
+    place: &ConnectedAccount,
+    file: &DatabaseFile,
+    listed: &Listed,
+    is_new: bool,
+    report: &Report,
+) -> Result<()> {
+    let known = file.containers.iter().map(|one| &one.name);
+    let names: Vec<&String> = listed.iter().map(|(name, _)| name).chain(known).collect();
+    let selects_nothing = |wanted: &&String| {
+        *wanted != ALL_CONTAINERS && !names.iter().any(|name| matches(wanted, name))
+    };
+    for wanted in file.selected.iter().filter(selects_nothing) {
+        if is_pattern(wanted) && !is_new {
+            report.warning(&format!(
+                "no container of the database `{}` is one of `{wanted}`",
+                place.database
+            ));
+            continue;
+        }
+        let all = list_all(place).await?;
+        let all: Vec<String> = all.into_iter().map(|(name, _)| name).collect();
+        if !is_pattern(wanted) {
+            let at = place.account.at(&place.database, wanted);
+            return Err(at.no_such_container(all));
+        }
         return Err(usage(
             format!(
-                "no container of the database `{}` is one of `{}`",
-                place.database,
-                selected.join("`, `")
+                "no container of the database `{}` is one of `{wanted}`",
+                place.database
             ),
-            format!(
-                "its containers are {}",
-                bounded(&names.iter().map(String::as_str).collect::<Vec<_>>())
-            ),
+            match all.is_empty() {
+                true => "it has no containers; --all-containers exports those that come".to_owned(),
+                false => format!(
+                    "its containers are {}",
+                    bounded(&all.iter().map(String::as_str).collect::<Vec<_>>())
+                ),
+            },
         ));
     }
-    Ok(listed)
+    Ok(())
 }
 
 /// Checks that nothing is in a directory that has no export of a database.
@@ -98,9 +150,18 @@ pub(super) fn ensure_new(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Checks that the database is the one of the file, not another of its name.
-pub(super) fn ensure_same_database(file: Option<&DatabaseFile>, rid: &str) -> Result<()> {
+/// Checks that the database is the one of the file, not another of its name or another one that the file has come to be
+/// of.
+pub(super) fn ensure_same_database(
+    file: Option<&DatabaseFile>,
+    place: &ConnectedAccount,
+    rid: &str,
+) -> Result<()> {
     match file {
+        Some(file) if file.database != place.database => Err(replaced(format!(
+            "of the database `{}` now, not of `{}`",
+            file.database, place.database
+        ))),
         Some(file) if file.database_rid != rid => Err(with_hint(
             anyhow!(
                 "the database `{}` is not the one that was exported: its RID is {rid}, not {}",
@@ -111,6 +172,31 @@ pub(super) fn ensure_same_database(file: Option<&DatabaseFile>, rid: &str) -> Re
         )),
         _ => Ok(()),
     }
+}
+
+/// Checks that the export is still the one of which `before` was read, without the lock.
+pub(super) fn ensure_same_export(
+    before: Option<&DatabaseFile>,
+    now: Option<&DatabaseFile>,
+    place: &ConnectedAccount,
+) -> Result<()> {
+    match (before, now) {
+        (Some(before), Some(now)) if before.export_id != now.export_id => {
+            Err(replaced("another one now".to_owned()))
+        }
+        (None, Some(now)) if now.endpoint != place.endpoint => Err(replaced(format!(
+            "of the account {} now, not of {}",
+            now.endpoint, place.endpoint
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn replaced(by: String) -> anyhow::Error {
+    with_hint(
+        anyhow!("the export is {by}"),
+        "another run has replaced it: export to a new directory",
+    )
 }
 
 pub(super) fn new_file(
@@ -151,21 +237,20 @@ pub(super) fn report_changes(changes: &Changes, is_new: bool, report: &Report) {
     }
 }
 
-/// Notes what has changed about the containers since the run began.
-pub(super) fn note_meanwhile(
-    file: &mut DatabaseFile,
-    listed: Result<Vec<(String, String)>>,
+/// Says what has changed about the containers since the run began. The next run takes it over.
+pub(super) fn say_meanwhile(
+    file: &DatabaseFile,
+    listed: Result<Listed>,
     summary: &mut DatabaseSummary,
-    directory: &Path,
     report: &Report,
-) -> Result<()> {
+) {
     let listed = match listed {
         Ok(listed) => listed,
         Err(error) => {
             report.warning(&format!(
                 "whether containers were created or deleted meanwhile is not known: {error:#}"
             ));
-            return Ok(());
+            return;
         }
     };
     let known = |rid: &String| file.containers.iter().any(|one| one.rid == *rid);
@@ -176,16 +261,14 @@ pub(super) fn note_meanwhile(
             "the container `{name}` was created meanwhile: the next run exports it"
         ));
     }
-    let still: Vec<(String, String)> = listed.into_iter().filter(|(_, rid)| known(rid)).collect();
-    let changes = file.update(&still);
-    if changes.gone.is_empty() {
-        return Ok(());
-    }
-    for name in &changes.gone {
+    for known in file.present() {
+        if listed.iter().any(|(_, rid)| *rid == known.rid) {
+            continue;
+        }
         report.warning(&format!(
-            "the container `{name}` was deleted meanwhile; what was exported of it is kept"
+            "the container `{}` was deleted meanwhile; what was exported of it is kept",
+            known.name
         ));
+        summary.gone.push(known.name.clone());
     }
-    summary.gone.extend(changes.gone);
-    file.write(directory)
 }

@@ -1,15 +1,8 @@
 //! What all containers have together: turns, memory, and request units.
 
-use std::time::{Duration, Instant};
-
-use cosmos_tail::state::file;
-
 use super::*;
 use crate::command::{assert_latest, lines, spawn, state_directory, wait};
 use crate::gateway::{Hold, RequestRecord};
-
-/// How long a wait may take before the test fails.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Waits until the exports of these containers are finished.
 fn wait_for(database: &Database, names: &[String]) {
@@ -32,15 +25,16 @@ fn wait_for(database: &Database, names: &[String]) {
     }
 }
 
-/// Holds the pages of one range of a container.
-fn stall(database: &Database, name: &str) -> Hold {
+/// Holds the pages of these ranges of a container.
+fn stall(database: &Database, name: &str, ranges: &'static [&'static str]) -> Hold {
     let hold = Hold::new();
     let rid = database.container(name).rid().to_owned();
     database.gateway.push_fault(
         Fault::on(RequestKind::ChangeFeed, Action::Hold(hold.clone()))
             .when(move |record: &RequestRecord| {
+                let partition = record.partition.as_deref();
                 record.container.as_deref() == Some(&rid)
-                    && record.partition.as_deref() == Some("0")
+                    && partition.is_some_and(|partition| ranges.contains(&partition))
             })
             .always(),
     );
@@ -70,7 +64,8 @@ fn no_container_waits_for_a_slow_range_of_another() {
     let names: Vec<String> = (0..12).map(|number| format!("c{number:02}")).collect();
     let short: Vec<&str> = names.iter().map(String::as_str).collect();
     let database = Database::new(&short, 3, 40);
-    let hold = stall(&database, "c00");
+    // More than one would have all turns of the others too.
+    let hold = stall(&database, "c00", &["0", "1", "2"]);
     let child = spawn(
         database
             .export()
@@ -84,6 +79,43 @@ fn no_container_waits_for_a_slow_range_of_another() {
     database.assert_whole();
     let most = most_at_once(&database.gateway);
     assert!(most <= 2, "{most} ranges at once");
+    // Each request is signed for what it asks for.
+    let log = database.gateway.request_log();
+    let refused = log.iter().filter(|one| one.status == Some(401)).count();
+    assert_eq!(refused, 0);
+}
+
+#[test]
+fn a_reload_finishes_the_files_of_all_containers() {
+    let database = Database::new(&["a", "b", "c"], 1, 40);
+    let hold = Hold::new();
+    database.gateway.push_fault(
+        Fault::on(RequestKind::ChangeFeed, Action::Hold(hold.clone()))
+            .when(|record: &RequestRecord| record.is_page() && record.token.is_some())
+            .always(),
+    );
+    let mut export = database.export();
+    let child = spawn(export.args(["--page-size", "10", "--checkpoint-interval", "5ms"]));
+    let began = Instant::now();
+    while !DatabaseFile::named(&database.out).is_some_and(|out| out.exists()) {
+        assert!(began.elapsed() < PATIENCE, "no list");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let names = ["a", "b", "c"];
+    for name in names {
+        wait_for_documents(&database.directory(name), 10);
+    }
+    crate::command::signal(&child, nix::sys::signal::Signal::SIGUSR1);
+    let is_rotated =
+        |name: &&str| !crate::command::files(&database.directory(name), "jsonl").is_empty();
+    while !names.iter().all(is_rotated) {
+        assert!(began.elapsed() < PATIENCE, "not all were rotated");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    hold.release();
+    let ended = wait(child);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    database.assert_whole();
 }
 
 #[test]
@@ -94,7 +126,7 @@ fn two_hundred_containers_take_little_memory_and_one_connection() {
         .collect();
     let short: Vec<&str> = names.iter().map(String::as_str).collect();
     let database = Database::new(&short, 4, 40);
-    let hold = stall(&database, "c007");
+    let hold = stall(&database, "c007", &["0"]);
     let child = spawn(&mut database.export());
     hold.wait_until_reached();
     let others: Vec<String> = names

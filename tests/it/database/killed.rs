@@ -1,14 +1,12 @@
 //! Exports of several containers that are killed, until they are done.
 
-use std::time::{Duration, Instant};
-
 use nix::sys::signal::Signal;
 
 use super::*;
 use crate::command::{signal, spawn, wait};
 
 /// Attempts after which an export that is not done is stuck.
-const PATIENCE: usize = 30;
+const ATTEMPTS: usize = 30;
 
 const NAMES: [&str; 4] = ["Orders", "orders", "customers", "con"];
 
@@ -32,7 +30,7 @@ fn an_export_that_is_killed_at_any_moment_is_completed() {
     while kills < KILLS {
         database.out = database.out.with_file_name(format!("backup-{kills}"));
         let mut is_done = false;
-        for attempt in 0..PATIENCE {
+        for attempt in 0..ATTEMPTS {
             let began = Instant::now();
             let child = spawn(&mut next(&database, &mut random));
             if attempt < 5 {
@@ -52,14 +50,14 @@ fn an_export_that_is_killed_at_any_moment_is_completed() {
                 Some(code) => panic!("exit {code}: {}", ended.stderr),
             }
         }
-        assert!(is_done, "not done after {PATIENCE} attempts");
+        assert!(is_done, "not done after {ATTEMPTS} attempts");
         database.assert_whole();
     }
 }
 
 #[test]
 fn an_export_that_is_killed_at_any_step_is_completed() {
-    const STEPS: [&str; 10] = [
+    const STEPS: [&str; 11] = [
         "lock.open",
         "directory.create",
         "directory.sync",
@@ -68,6 +66,8 @@ fn an_export_that_is_killed_at_any_step_is_completed() {
         "definition.sync",
         "definition.rename",
         "definition.sync-directory",
+        // The list is there, and of no container is there a state.
+        "state.create",
         "state.rename",
         "publish.rename",
     ];
@@ -92,6 +92,10 @@ fn an_export_that_is_killed_at_any_step_is_completed() {
                 ended.code,
                 ended.stderr
             );
+            if *step == "state.create" && before == 0 {
+                assert_eq!(database.file().containers.len(), 3);
+                assert!(!database.out.join("_Orders.cosmos-tail/state.json").exists());
+            }
             succeed(&mut next(&database, &mut random));
             if let Err(wrong) = database.judge() {
                 panic!("{failpoint}: {wrong}");

@@ -6,13 +6,18 @@ mod bounds;
 mod emulated;
 #[cfg(unix)]
 mod killed;
+mod lies;
 mod names;
 mod replayed;
 
 use std::path::PathBuf;
 use std::process::Command;
+#[cfg(unix)]
+use std::time::{Duration, Instant};
 
 use cosmos_tail::state::database_file::DatabaseFile;
+#[cfg(unix)]
+use cosmos_tail::state::file;
 use serde_json::{Value, json};
 
 use crate::bad_input::refuse;
@@ -20,6 +25,10 @@ use crate::command::{DATABASE, Ended, against, cosmos_tail, fail, run, succeed, 
 use crate::gateway::{Action, Container, Fault, Gateway, GatewayOptions, KEY, RequestKind};
 use crate::oracle::judge;
 use crate::orders::fill;
+
+/// How long a wait may take before the test fails.
+#[cfg(unix)]
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Containers with so many partitions and documents each.
 struct Database {
@@ -112,6 +121,18 @@ impl Database {
         if let Err(wrong) = self.judge() {
             panic!("{wrong}");
         }
+    }
+}
+
+/// Waits until so many documents are committed to the export in a directory.
+#[cfg(unix)]
+fn wait_for_documents(directory: &std::path::Path, wanted: u64) {
+    let began = Instant::now();
+    let state = crate::command::state_directory(directory).join("state.json");
+    let committed = || file::read(&state).map_or(0, |state| state.totals.documents);
+    while committed() < wanted {
+        assert!(began.elapsed() < PATIENCE, "{}", committed());
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -22,6 +22,8 @@ fn every_name_has_a_directory_of_its_own() {
         "a b",
         "*",
         "database.json",
+        "database.json.lock",
+        "DATABASE.json.tmp",
         "a:b|c\"d<e>",
         &long,
     ];

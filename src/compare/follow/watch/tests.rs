@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn watch(most: usize, by_feeds: bool) -> Watch {
