@@ -366,6 +366,15 @@ impl Report {
         self.print(&table.render())
     }
 
+    /// Prints a text that is JSON to standard output. Unsafe characters become JSON escapes, so the values are unchanged.
+    ///
+    /// # Errors
+    ///
+    /// If standard output cannot be written, such as when the reader of a pipe has gone.
+    pub fn print_json_text(&self, json: &str) -> Result<()> {
+        self.print_data(&escape_json(json))
+    }
+
     /// Prints JSON to standard output, on one line or indented. Unsafe characters become JSON escapes,
     /// so the values are unchanged.
     ///

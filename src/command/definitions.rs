@@ -57,7 +57,12 @@ pub(super) async fn run(
             one.database, one.container
         ));
     }
-    report.print(&text(&described, form)?)?;
+    let text = text(&described, form)?;
+    match form {
+        // In its texts, escapes for a terminal are escapes too.
+        Form::Bicep => report.print(&text)?,
+        Form::Template => report.print_json_text(&text)?,
+    }
     Ok(ExitCode::Done)
 }
 

@@ -435,6 +435,28 @@ fn throttling_and_outages_are_waited_for() {
     );
 }
 
+/// The request to create it fails, and by the next attempt somebody else has made it, with a definition of their own.
+#[test]
+fn what_another_makes_between_two_attempts_is_not_replaced() {
+    let cloud = Cloud::new();
+    let new = cloud.gateway.create_container(DATABASE, "new", "/pk", 1);
+    let mut puts = 0;
+    cloud.arm.script(move |request| {
+        if request.method == "PUT" {
+            puts += 1;
+            return Some(ArmAnswer::error(503, "ServiceUnavailable", "").with("retry-after", "0"));
+        }
+        let is_new = request.path.ends_with("/containers/new");
+        (puts > 0 && is_new).then(|| ArmAnswer::json(json!({"properties": {}})))
+    });
+    let source = documents(cloud.directory.path());
+    let mut replay = cloud.command(&["replay"]);
+    replay.arg(source);
+    succeed(replay.args(["-c", "new", "--create", "--partition-key", "/pk"]));
+    assert_eq!(cloud.paths("PUT").len(), 1);
+    assert_eq!(new.latest().len(), 2);
+}
+
 #[test]
 fn an_operation_that_may_not_be_looked_at_is_seen_by_what_it_makes() {
     let cloud = Cloud::new();

@@ -178,7 +178,7 @@ impl ArmAccount {
         let read: Result<Option<Provisioned>, Fault> = read.await;
         match read {
             Ok(provisioned) => Ok(provisioned.map_or(Throughput::None, Throughput::Own)),
-            Err(Fault::Refused(refusal)) if refusal.status == 404 => Ok(Throughput::None),
+            Err(fault) if is_missing(&fault) => Ok(Throughput::None),
             Err(Fault::Refused(refusal))
                 if refusal.status == 400
                     && refusal.message.to_ascii_lowercase().contains(SERVERLESS) =>

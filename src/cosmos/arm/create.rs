@@ -34,20 +34,22 @@ impl ArmAccount {
         let url = self.below(&["sqlDatabases", database, "containers", name]);
         let create = async {
             let started = Instant::now();
+            let mut retries = self.http.retries();
             loop {
-                // A PUT would change one that exists.
+                // A PUT would change one that exists, also one that another has made between two attempts.
                 if exists(&self.http, &url, &what).await? {
                     return Ok(());
                 }
-                let fault = match self.http.put(&url, &body(name, new), &what).await {
+                let fault = match self.http.put(&url, &body(name, new)).await {
                     Ok(began) => return ended(&self.http, began, &what, &url).await,
                     Err(fault) => fault,
                 };
                 // Another operation has the account; or this one has, since the answer to an attempt was lost.
-                let Some(pause) = busy(&fault).filter(|_| started.elapsed() < PATIENCE) else {
+                if let Some(pause) = busy(&fault).filter(|_| started.elapsed() < PATIENCE) {
+                    tokio::time::sleep(pause).await;
+                } else if !self.http.waits_after(&fault, &mut retries, &what).await {
                     return Err(fault);
-                };
-                tokio::time::sleep(pause).await;
+                }
             }
         };
         create

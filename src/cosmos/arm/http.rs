@@ -19,7 +19,7 @@ use crate::cosmos::auth;
 use crate::cosmos::authorities;
 use crate::cosmos::error::one_line;
 use crate::cosmos::options::{ArmOptions, ConnectOptions, TokenOptions};
-use crate::cosmos::retry::Persistence;
+use crate::cosmos::retry::{Persistence, Retries};
 use crate::error::with_hint;
 
 /// Deadline of one request.
@@ -116,34 +116,46 @@ impl Http {
 
     /// Reads a resource, and tries again if that may help.
     pub(super) async fn get(&self, url: &Url, what: &str) -> Result<Answer, Fault> {
-        self.request(Method::GET, url, None, what).await
-    }
-
-    /// Creates or replaces a resource, and tries again if that may help: the same twice is the same.
-    pub(super) async fn put(&self, url: &Url, body: &str, what: &str) -> Result<Answer, Fault> {
-        self.request(Method::PUT, url, Some(body), what).await
-    }
-
-    async fn request(
-        &self,
-        method: Method,
-        url: &Url,
-        body: Option<&str>,
-        what: &str,
-    ) -> Result<Answer, Fault> {
-        let mut retries = self.persistence.retries();
+        let mut retries = self.retries();
         loop {
-            let fault = match self.once(method.clone(), url, body).await {
+            let fault = match self.once(Method::GET, url, None).await {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
-            let Some(notice) = fault
-                .retry()
-                .and_then(|after| retries.again(after, || fault.text()))
-            else {
+            if !self.waits_after(&fault, &mut retries, what).await {
                 return Err(fault);
-            };
-            self.persistence.pause(what, &notice).await;
+            }
+        }
+    }
+
+    /// Creates or replaces a resource, in one attempt. Whoever tries again looks first whether it is there: another may
+    /// have made it meanwhile.
+    pub(super) async fn put(&self, url: &Url, body: &str) -> Result<Answer, Fault> {
+        self.once(Method::PUT, url, Some(body)).await
+    }
+
+    /// The retries of a request.
+    pub(super) fn retries(&self) -> Retries {
+        self.persistence.retries()
+    }
+
+    /// Waits until a request that ended with `fault` can be tried again; false if that does not help, or is not to be done
+    /// any more.
+    pub(super) async fn waits_after(
+        &self,
+        fault: &Fault,
+        retries: &mut Retries,
+        what: &str,
+    ) -> bool {
+        let notice = fault
+            .retry()
+            .and_then(|after| retries.again(after, || fault.text()));
+        match notice {
+            Some(notice) => {
+                self.persistence.pause(what, &notice).await;
+                true
+            }
+            None => false,
         }
     }
 

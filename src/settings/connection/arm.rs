@@ -61,7 +61,19 @@ pub(super) fn resolve(
         env,
         values,
     )?;
-    let account = match account.or_else(|| name_in(endpoint)) {
+    let in_endpoint = name_in(endpoint);
+    if let (Some(account), Some(host)) = (&account, &in_endpoint)
+        && !is_of_account(host, account)
+    {
+        return Err(usage(
+            format!(
+                "--via arm: {endpoint} is the endpoint of the account `{host}`, and --account-name says `{account}`"
+            ),
+            "containers would be created in one account and filled in another: leave --account-name out, or give the endpoint \
+             of that account; the name can also come from a profile",
+        ));
+    }
+    let account = match account.or(in_endpoint) {
         Some(account) => account,
         None => {
             return Err(usage(
@@ -128,6 +140,14 @@ fn name_in(endpoint: &Url) -> Option<String> {
     host.split('.').next().map(str::to_owned)
 }
 
+/// Whether the first word of a host is of this account: its name, or that with a region behind it, as in
+/// `shop-westeurope`.
+fn is_of_account(host: &str, account: &str) -> bool {
+    let (host, account) = (host.to_ascii_lowercase(), account.to_ascii_lowercase());
+    host.strip_prefix(&account)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
 /// The address of another control plane, such as that of a private cloud. A token is sent there, so nothing but https
 /// is accepted.
 fn parse_address(text: &str) -> Result<Url> {
@@ -162,6 +182,19 @@ mod tests {
         ] {
             let endpoint = Url::parse(endpoint).unwrap();
             assert_eq!(name_in(&endpoint).as_deref(), name, "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_of_its_account_and_of_no_other() {
+        for (host, account, is_it) in [
+            ("shop", "shop", true),
+            ("shop", "Shop", true),
+            ("shop-westeurope", "shop", true),
+            ("shop2", "shop", false),
+            ("other", "shop", false),
+        ] {
+            assert_eq!(is_of_account(host, account), is_it, "{host} {account}");
         }
     }
 
