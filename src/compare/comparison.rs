@@ -1,7 +1,6 @@
 //! The steps of a comparison.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +8,9 @@ use anyhow::Result;
 use tokio_util::sync::CancellationToken;
 
 use super::digest::{Bucket, Digest};
-use super::examine::{Coarse, Contents, Keeper, Kind, Pairs, SOURCE, Sorted, Sorter, TARGET};
+use super::examine::{
+    Coarse, Contents, Keeper, Kind, Pairs, SOURCE, Sorted, Sorter, TARGET, TooMany,
+};
 use super::hashes::Name;
 use super::keyed::Keyer;
 use super::memory::Memory;
@@ -35,18 +36,6 @@ pub(super) struct Comparison {
     /// Whether it was said that there are many readings.
     pub(super) has_announced: AtomicBool,
 }
-
-/// More documents came than there is space for.
-#[derive(Debug)]
-pub(super) struct TooMany;
-
-impl fmt::Display for TooMany {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there are more documents than there is memory for")
-    }
-}
-
-impl std::error::Error for TooMany {}
 
 /// A document that differs, as far as was seen last.
 #[derive(Debug, Clone, Copy)]

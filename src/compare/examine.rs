@@ -1,11 +1,11 @@
 //! The documents of ranges that differ, compared one by one.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Result, anyhow};
 
-use super::comparison::TooMany;
 use super::digest::{Bucket, Digest, Left};
 use super::hashes::Name;
 use super::keyed::{Address, Keyed, Keyer};
@@ -13,6 +13,18 @@ use super::visitor::Visitor;
 use crate::error::with_hint;
 use crate::escape::escape_for_terminal;
 use crate::replay::SourceItem;
+
+/// More documents came than there is space for.
+#[derive(Debug)]
+pub(super) struct TooMany;
+
+impl fmt::Display for TooMany {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there are more documents than there is memory for")
+    }
+}
+
+impl std::error::Error for TooMany {}
 
 /// Which side, as an index.
 pub(super) const SOURCE: usize = 0;

@@ -14,6 +14,7 @@ mod seen;
 mod shard;
 mod shared;
 mod sight;
+mod sighted;
 mod turn;
 
 pub use event::{AnsweringPartition, Head, ReaderEvent};
