@@ -131,6 +131,10 @@ pub(crate) async fn run(
                     false
                 }
             };
+            // Also if it was stopped between two of them.
+            for shape in &mut shapes {
+                shape.detail = names.clean_short(&shape.detail, MAX_DETAIL);
+            }
             let before = steps.begin();
             let cleaned = scratch_deleted(&scratch, account).await;
             // The witness saw that too, but its file is gone.
@@ -279,9 +283,6 @@ async fn all_steps(
         "write documents of every shape",
         trial.write_documents(shapes)
     );
-    for shape in shapes.iter_mut() {
-        shape.detail = steps.names.clean_short(&shape.detail, MAX_DETAIL);
-    }
     if !written {
         return Ok(());
     }

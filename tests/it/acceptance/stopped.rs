@@ -117,6 +117,49 @@ fn a_stop_deletes_what_was_made() {
     assert_eq!(names_in(directory.path()), ["report.json"]);
 }
 
+/// The database is there, and has no marker yet.
+#[test]
+fn a_stop_while_the_database_is_made_deletes_it() {
+    let gateway = gateway();
+    let directory = tempfile::tempdir().unwrap();
+    let hold = Hold::new();
+    gateway.push_fault(Fault::on(
+        RequestKind::ContainerCreate,
+        Action::Hold(hold.clone()),
+    ));
+    let mut command = acceptance(&gateway, directory.path());
+    let child = spawn(command.args(["--yes", "--report", "report.json"]));
+    hold.wait_until_reached();
+    interrupt(&child);
+    gateway.wait_for(RequestKind::DatabaseDelete, 1);
+    hold.release();
+    let ended = wait(child);
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    assert_eq!(names_in(directory.path()), Vec::<String>::new());
+}
+
+/// The answer to its creation did not come: it may be there in a moment.
+#[test]
+fn a_stop_before_the_answer_to_the_creation_keeps_the_journal() {
+    let gateway = gateway();
+    let directory = tempfile::tempdir().unwrap();
+    let hold = Hold::new();
+    gateway.push_fault(Fault::on(
+        RequestKind::DatabaseCreate,
+        Action::Hold(hold.clone()),
+    ));
+    let child = spawn(acceptance(&gateway, directory.path()).arg("--yes"));
+    hold.wait_until_reached();
+    interrupt(&child);
+    let ended = wait(child);
+    hold.release();
+    assert!(matches!(ended.code, Some(1 | 2)), "{}", ended.stderr);
+    assert!(ended.stderr.contains("--clean-up"), "{}", ended.stderr);
+    assert_eq!(gateway.requests(RequestKind::DatabaseDelete), 0);
+    let kept = directory.path().join(format!("{SCRATCH}.acceptance"));
+    assert!(names_in(&kept).contains(&"acceptance.json".to_owned()));
+}
+
 #[test]
 fn a_kill_while_it_cleans_up_leaves_nothing_either() {
     let gateway = gateway();
