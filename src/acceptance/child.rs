@@ -43,11 +43,7 @@ impl Ended {
         let lines: Vec<&str> = self.stderr.lines().map(str::trim).collect();
         let error = lines.iter().rposition(|line| line.starts_with("error"));
         let from = error.unwrap_or(lines.len().saturating_sub(1));
-        let shown: String = lines[from.min(lines.len())..]
-            .join(" ")
-            .chars()
-            .take(400)
-            .collect();
+        let shown = lines[from.min(lines.len())..].join(" ");
         match shown.is_empty() {
             true => format!("exit code {:?} without a message", self.code),
             false => shown,
@@ -165,6 +161,7 @@ impl Program {
             "AZURE_COSMOS_CONTAINER",
             "COSMOS_TAIL_PROFILE",
             "COSMOS_TAIL_LOG_FORMAT",
+            "COSMOS_TAIL_METRICS_LISTEN",
         ] {
             command.env_remove(name);
         }

@@ -1,11 +1,10 @@
 //! What no report has: names, secrets, addresses and ids.
 
-use std::borrow::Cow;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-use crate::cosmos::options::{ConnectOptions, CredentialOptions};
+use crate::cosmos::options::{ConnectOptions, CredentialOptions, EntraIdOptions};
 use crate::redact::redact;
 
 /// The names and secrets that no report has, each with what takes its place.
@@ -16,8 +15,12 @@ impl Names {
     /// Those of a test, whose directory need not be there yet.
     pub(super) fn new(options: &ConnectOptions, database: &str, directory: &Path) -> Self {
         let mut names = Vec::new();
-        if let CredentialOptions::Key(key) = &options.credential {
-            names.push((key.expose().to_owned(), "***"));
+        match &options.credential {
+            CredentialOptions::Key(key) => names.push((key.expose().to_owned(), "***")),
+            CredentialOptions::EntraId(EntraIdOptions::ClientSecret { client_secret, .. }) => {
+                names.push((client_secret.expose().to_owned(), "***"));
+            }
+            CredentialOptions::EntraId(_) => {}
         }
         let endpoint = options.endpoint.as_str();
         names.push((endpoint.trim_end_matches('/').to_owned(), "ENDPOINT"));
@@ -65,21 +68,71 @@ impl Names {
         for (name, instead) in &self.0 {
             text = text.replace(name, instead);
         }
-        let words = text.split_whitespace().map(without_address);
+        let words = text
+            .split_whitespace()
+            .map(|word| without_user(&without_addresses(word)));
         redact(&without_guids(&words.collect::<Vec<_>>().join(" ")))
+    }
+
+    /// The same, at most so many characters of it. It is cut last, so that no part of a name is left at the end.
+    pub(super) fn clean_short(&self, text: &str, max: usize) -> String {
+        let clean = self.clean(text);
+        let mut short: String = clean.chars().take(max).collect();
+        if short.len() < clean.len() {
+            short.push('…');
+        }
+        short
     }
 }
 
-/// A word without the IP address that it is.
-fn without_address(word: &str) -> Cow<'_, str> {
+/// A word with `ADDRESS` in place of each IP address, whatever stands beside it.
+fn without_addresses(word: &str) -> String {
     let is_of_address = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | ':');
-    let own = word.trim_matches(|c: char| !c.is_ascii_hexdigit() && c != ':');
-    let own = own.trim_end_matches(['.', ':']);
-    let is_address = own.chars().all(is_of_address)
-        && (own.parse::<IpAddr>().is_ok() || own.parse::<SocketAddr>().is_ok());
-    match is_address && !own.is_empty() {
-        true => Cow::Owned(word.replace(own, "ADDRESS")),
-        false => Cow::Borrowed(word),
+    let mut out = String::with_capacity(word.len());
+    let mut rest = word;
+    while !rest.is_empty() {
+        let end = rest.find(|c| !is_of_address(c)).unwrap_or(rest.len());
+        let (run, tail) = rest.split_at(end);
+        // A label before it may end in letters that are digits too.
+        let starts = (0..run.len()).filter(|at| *at == 0 || run[..*at].ends_with(':'));
+        let found = starts
+            .filter_map(|at| {
+                let own = run[at..].trim_end_matches(['.', ':']);
+                is_address(own).then(|| (at, at + own.len()))
+            })
+            .next();
+        match found {
+            Some((from, to)) => {
+                out.push_str(&run[..from]);
+                out.push_str("ADDRESS");
+                out.push_str(&run[to..]);
+            }
+            None => out.push_str(run),
+        }
+        let between = tail.find(is_of_address).unwrap_or(tail.len());
+        out.push_str(&tail[..between]);
+        rest = &tail[between..];
+    }
+    out
+}
+
+fn is_address(text: &str) -> bool {
+    let has_digits = text.contains(|c: char| c.is_ascii_digit());
+    has_digits && (text.parse::<IpAddr>().is_ok() || text.parse::<SocketAddr>().is_ok())
+}
+
+/// A word with `USER` in place of the name of a user, such as `me@example.com`.
+fn without_user(word: &str) -> String {
+    let is_of_name =
+        |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '%' | '#');
+    let Some((before, after)) = word.split_once('@') else {
+        return word.to_owned();
+    };
+    let user = before.trim_end_matches(is_of_name);
+    let domain = after.trim_start_matches(is_of_name);
+    match user.len() < before.len() && domain.len() < after.len() {
+        true => format!("{user}USER{}", without_user(domain)),
+        false => format!("{before}@{}", without_user(after)),
     }
 }
 
@@ -138,6 +191,14 @@ mod tests {
             ),
             ("from (203.0.113.7:1234).", "from (ADDRESS)."),
             ("from 2001:db8::17, which", "from ADDRESS, which"),
+            ("client=203.0.113.7;x", "client=ADDRESS;x"),
+            ("IP:203.0.113.7. add:203.0.113.7", "IP:ADDRESS. add:ADDRESS"),
+            ("203.0.113.0/24,198.51.100.1", "ADDRESS/24,ADDRESS"),
+            ("from [2001:db8::17]:443", "from [ADDRESS]:443"),
+            (
+                "a std::fmt of `me@example.com`, c.x = @x",
+                "a std::fmt of `USER`, c.x = @x",
+            ),
             (
                 "ActivityId:0b1c2d3e-0000-4000-8000-00000000abcd, x",
                 "ActivityId:ID, x",
@@ -154,5 +215,7 @@ mod tests {
         ] {
             assert_eq!(names.clean(text), cleaned);
         }
+        let cut = names.clean_short("at https://secretive.documents.azure.com:443/dbs", 5);
+        assert_eq!(cut, "at EN…");
     }
 }

@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::names::Names;
+use crate::cosmos::scratch::Refusal;
 use crate::cosmos::witness::AccountFacts;
 use crate::report::{Align, Table};
+
+/// The longest reason of a step.
+const MAX_REASON: usize = 600;
 
 /// How a step ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,9 +46,9 @@ impl Verdict {
     pub(super) fn clean(self, names: &Names) -> Self {
         match self {
             Self::Passed => Self::Passed,
-            Self::Failed(reason) => Self::Failed(names.clean(&reason)),
-            Self::Refused(reason) => Self::Refused(names.clean(&reason)),
-            Self::Skipped(reason) => Self::Skipped(names.clean(&reason)),
+            Self::Failed(reason) => Self::Failed(names.clean_short(&reason, MAX_REASON)),
+            Self::Refused(reason) => Self::Refused(names.clean_short(&reason, MAX_REASON)),
+            Self::Skipped(reason) => Self::Skipped(names.clean_short(&reason, MAX_REASON)),
         }
     }
 }
@@ -54,6 +58,15 @@ impl From<Result<(), String>> for Verdict {
         match judged {
             Ok(()) => Self::Passed,
             Err(reason) => Self::Failed(reason),
+        }
+    }
+}
+
+impl From<Refusal> for Verdict {
+    fn from(refusal: Refusal) -> Self {
+        match refusal.status == 403 || refusal.is_serverless() {
+            true => Self::Refused(refusal.reason),
+            false => Self::Failed(refusal.reason),
         }
     }
 }
@@ -149,6 +162,8 @@ pub(super) struct Acceptance {
     pub(super) driver: &'static str,
     pub(super) system: String,
     pub(super) passed: bool,
+    /// Whether a signal ended it before its last step.
+    pub(super) stopped: bool,
     pub(super) credential: &'static str,
     pub(super) http: &'static str,
     pub(super) account: AccountFacts,

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow};
 use super::child::Program;
 use super::names::Names;
 use super::outcome::{Acceptance, Cost, Shape, Step, Verdict};
-use super::scratch::{NotMade, Scratch, WITNESS, clean, ensure_new};
+use super::scratch::{NotMade, Scratch, WITNESS, clean, ensure_new, is_left, undo};
 use super::sightings::Sightings;
 use super::split::{AT_FIRST, RAISED};
 use super::steps::{FORMS, Trial};
@@ -30,6 +30,9 @@ const SHARED: u64 = 400;
 /// What a test uses, in RU, by what the service charges for documents of these sizes; and what a split adds.
 const ESTIMATE: u64 = 45_000;
 const ESTIMATE_OF_SPLIT: u64 = 15_000;
+
+/// The longest text of a shape in the report.
+const MAX_DETAIL: usize = 200;
 
 /// What a test will cost, for people.
 pub(crate) fn estimate(plan: &AcceptancePlan) -> String {
@@ -79,12 +82,34 @@ pub(crate) async fn run(
         witness: &plan.directory.join(WITNESS),
     };
     let started = steps.begin();
-    let made = Scratch::make(account, &plan.database, &plan.directory, SHARED).await;
+    let made = tokio::select! {
+        () = shutdown.requested() => Err(NotMade::Error(anyhow!("stopped"))),
+        made = Box::pin(Scratch::make(account, &plan.database, &plan.directory, SHARED)) => made,
+    };
     let mut shapes = Vec::new();
     let (throughput, stopped, sightings, cleaned) = match made {
-        Err(NotMade::Error(error)) => return Err(error),
-        Err(NotMade::Refused(reason)) => {
-            steps.end("create a database", started, Verdict::Refused(reason));
+        Err(NotMade::Error(error)) => {
+            // It is empty.
+            if let Some(path) = &plan.report {
+                fs::remove_file(path).ok();
+            }
+            let stopped = shutdown.reason();
+            if stopped.is_some() {
+                undo(account, &plan.database, &plan.directory)
+                    .await
+                    .map_err(|error| not_cleaned(error, plan))?;
+            }
+            return match stopped.filter(|_| !is_left(&plan.directory)) {
+                Some(code) => {
+                    report.notice("stopped; nothing that the test had made is left");
+                    Ok(code)
+                }
+                None if is_left(&plan.directory) => Err(not_cleaned(error, plan)),
+                None => Err(error),
+            };
+        }
+        Err(NotMade::Ended(verdict)) => {
+            steps.end("create a database", started, verdict);
             (None, false, Sightings::default(), Ok(()))
         }
         Ok(scratch) => {
@@ -106,6 +131,10 @@ pub(crate) async fn run(
                     false
                 }
             };
+            // Also if it was stopped between two of them.
+            for shape in &mut shapes {
+                shape.detail = names.clean_short(&shape.detail, MAX_DETAIL);
+            }
             let before = steps.begin();
             let cleaned = scratch_deleted(&scratch, account).await;
             // The witness saw that too, but its file is gone.
@@ -128,9 +157,12 @@ pub(crate) async fn run(
         seconds: rounded(began.elapsed()),
         throughput,
     };
-    let acceptance = assemble(account, options, steps.all, shapes, &sightings, cost);
-    write_report(&acceptance, file, plan, report)?;
+    let mut acceptance = assemble(account, options, steps.all, shapes, &sightings, cost);
+    acceptance.stopped = stopped;
+    acceptance.passed &= !stopped;
+    let written = write_report(&acceptance, file, plan, report);
     cleaned.map_err(|error| not_cleaned(error, plan))?;
+    written?;
     if stopped {
         report.notice("stopped; what the test had made was deleted");
         return Ok(shutdown.reason().unwrap_or(ExitCode::Interrupted));
@@ -145,9 +177,9 @@ pub(crate) async fn run(
 /// Deletes the database, and returns everything that the witness saw until then.
 async fn scratch_deleted(scratch: &Scratch, account: &CosmosAccount) -> Result<Sightings> {
     let witness = scratch.directory.join(WITNESS);
-    account.delete_database(&scratch.name).await?;
-    let sightings = Sightings::read(&witness);
     scratch.delete(account).await?;
+    let sightings = Sightings::read(&witness);
+    scratch.remove_directory().await?;
     Ok(sightings)
 }
 
@@ -251,9 +283,6 @@ async fn all_steps(
         "write documents of every shape",
         trial.write_documents(shapes)
     );
-    for shape in shapes.iter_mut() {
-        shape.detail = steps.names.clean(&shape.detail);
-    }
     if !written {
         return Ok(());
     }
@@ -304,6 +333,14 @@ async fn all_steps(
     Ok(())
 }
 
+/// Whether anything was exported and found as it is: a test of which everything was refused shows nothing.
+fn has_tested(steps: &[Step]) -> bool {
+    let mut exports = steps
+        .iter()
+        .filter(|step| step.step.starts_with("export as "));
+    exports.any(|step| step.verdict == Verdict::Passed)
+}
+
 fn assemble(
     account: &CosmosAccount,
     options: &ConnectOptions,
@@ -318,7 +355,8 @@ fn assemble(
         version: version::short(),
         driver: version::DRIVER,
         system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-        passed: !steps.iter().any(failed),
+        passed: has_tested(&steps) && !steps.iter().any(failed),
+        stopped: false,
         credential: match options.credential {
             CredentialOptions::Key(_) => "account key",
             CredentialOptions::EntraId(_) => "Entra ID",
@@ -362,26 +400,6 @@ fn write_report(
     plan: &AcceptancePlan,
     report: &Report,
 ) -> Result<()> {
-    report.print_table(&acceptance.steps_table())?;
-    if let Some(table) = acceptance.differences_table() {
-        report.print("\n")?;
-        report.print_table(&table)?;
-    }
-    let [held, differing, unseen] =
-        ["held", "differs", "not seen"].map(|result| acceptance.believed(result));
-    report.notice(&format!(
-        "{}: {held} beliefs about the service held, {differing} differ, {unseen} were not seen",
-        if acceptance.passed {
-            "passed"
-        } else {
-            "FAILED"
-        }
-    ));
-    let cost = &acceptance.cost;
-    report.notice(&format!(
-        "used {:.0} RU in {:.0} s",
-        cost.request_units, cost.seconds
-    ));
     if let (Some(mut file), Some(path)) = (file, &plan.report) {
         let mut text = serde_json::to_vec_pretty(acceptance)?;
         text.push(b'\n');
@@ -392,5 +410,26 @@ fn write_report(
             shown_path(path)
         ));
     }
+    report.print_table(&acceptance.steps_table())?;
+    if let Some(table) = acceptance.differences_table() {
+        report.print("\n")?;
+        report.print_table(&table)?;
+    }
+    let [held, differing, unseen] =
+        ["held", "differs", "not seen"].map(|result| acceptance.believed(result));
+    report.notice(&format!(
+        "{}: {held} beliefs about the service held, {differing} differ, {unseen} were not seen",
+        match () {
+            () if acceptance.passed => "passed",
+            () if acceptance.stopped => "stopped",
+            () if has_tested(&acceptance.steps) => "FAILED",
+            () => "FAILED, nothing was tested",
+        }
+    ));
+    let cost = &acceptance.cost;
+    report.notice(&format!(
+        "used {:.0} RU in {:.0} s",
+        cost.request_units, cost.seconds
+    ));
     Ok(())
 }

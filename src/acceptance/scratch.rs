@@ -1,8 +1,8 @@
 //! The scratch database: made by a test, proved to be its own, and deleted with everything in it.
 //!
-//! Two things prove that a database is of a test. The journal in the test's directory has the resource id of the database,
-//! which no other database ever has; it is written before anything is created, and again once the id is known. And the
-//! database has a container with a marker, which is enough where the directory is gone.
+//! One thing proves that a database is of a test: the journal in the test's directory has the resource id of the database,
+//! which no other database ever has. The journal is written before anything is created, and again with the id that the
+//! service gave in its answer to the creation. The marker in the database says to people what it is, and proves nothing.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -13,9 +13,10 @@ use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::outcome::Verdict;
 use super::writes::{Writer, address};
 use crate::cosmos::account::CosmosAccount;
-use crate::cosmos::items::{ItemOutcome, ItemRequest};
+use crate::cosmos::items::ItemRequest;
 use crate::cosmos::scratch::Refusal;
 use crate::cosmos::witness;
 use crate::durable::{create_directory, create_private, shown_path, sync_directory};
@@ -30,6 +31,8 @@ const MARKER: &str = "cosmos-tail-acceptance";
 pub(super) const WITNESS: &str = "witness.jsonl";
 /// The journal's name in the directory.
 const JOURNAL: &str = "acceptance.json";
+/// The journal's name while it is written.
+const STAGED: &str = "acceptance.json.tmp";
 
 /// How long the deletion of a directory is tried, and the pause before it is tried again.
 const REMOVAL: Duration = Duration::from_secs(20);
@@ -44,7 +47,7 @@ struct Journal {
     database: String,
     /// Which run made it.
     run: String,
-    /// The resource id of the database, once it is known. Before that, the database did not exist.
+    /// The resource id of the database, once the service has created it.
     rid: Option<String>,
 }
 
@@ -72,7 +75,7 @@ impl Journal {
 
     fn write(&self, directory: &Path) -> Result<()> {
         let path = Self::path(directory);
-        let staged = directory.join("acceptance.json.tmp");
+        let staged = directory.join(STAGED);
         let write = || {
             fs::remove_file(&staged).ok();
             create_private(&staged, &serde_json::to_vec_pretty(self)?)?;
@@ -95,8 +98,8 @@ pub(super) struct Scratch {
 
 /// Why there is no database.
 pub(super) enum NotMade {
-    /// The account does not let this credential create one.
-    Refused(String),
+    /// The service has not created one, which is how the step ends.
+    Ended(Verdict),
     /// Anything else.
     Error(anyhow::Error),
 }
@@ -121,7 +124,7 @@ pub(super) fn ensure_new(directory: &Path, database: &str) -> Result<()> {
             ),
             format!(
                 "`cosmos-tail acceptance --scratch-database {database} --clean-up` deletes what that test made; or \
-                 name another directory with --directory"
+                 delete the directory if it is empty, or name another one with --directory"
             ),
         ));
     }
@@ -134,9 +137,34 @@ fn exists(database: &str) -> anyhow::Error {
         format!("the database `{database}` exists already, and nothing in it was touched"),
         format!(
             "name one that does not exist: a test deletes its database at the end. If an earlier test has left it, \
-             delete it with `cosmos-tail acceptance --scratch-database {database} --clean-up`"
+             `cosmos-tail acceptance --scratch-database {database} --clean-up` deletes it where the directory of that \
+             test is"
         ),
     )
+}
+
+/// The error of a database that came to be while this one was created. If an answer of the service was lost, it may be
+/// this one; nothing proves that.
+fn came_to_be(database: &str) -> anyhow::Error {
+    usage(
+        format!(
+            "the database `{database}` exists since a moment ago, and nothing in it was touched"
+        ),
+        "name one that does not exist. If it is empty, and nobody else has created it, the answer of the service to its \
+         creation was lost: delete it yourself",
+    )
+}
+
+/// Creates the directory of a test, which nobody else has created.
+fn create_own(directory: &Path) -> Result<()> {
+    let parent = directory.parent();
+    let create = || {
+        if let Some(parent) = parent.filter(|parent| !parent.as_os_str().is_empty()) {
+            create_directory(parent)?;
+        }
+        fs::create_dir(directory)
+    };
+    create().with_context(|| format!("cannot create `{}`", shown_path(directory)))
 }
 
 impl Scratch {
@@ -151,9 +179,8 @@ impl Scratch {
         if lookup.is_some() {
             return Err(exists(name).into());
         }
-        create_directory(directory)
-            .with_context(|| format!("cannot create `{}`", shown_path(directory)))?;
-        let journal = Journal {
+        create_own(directory)?;
+        let mut journal = Journal {
             format: FORMAT.to_owned(),
             endpoint: account.endpoint().as_str().to_owned(),
             database: name.to_owned(),
@@ -169,37 +196,32 @@ impl Scratch {
             throughput = None;
             created = account.create_database(name, None).await?;
         }
-        match created {
-            Ok(()) => {}
-            // Somebody else created it just now; or this did, and the answer was lost. The journal stays, so that
-            // `--clean-up` can delete it if nothing is in it.
-            Err(refusal) if refusal.status == 409 => return Err(exists(name).into()),
+        let rid = match created {
+            Ok(rid) => rid,
             Err(refusal) => {
                 fs::remove_dir_all(directory).ok();
-                return Err(NotMade::Refused(refusal.reason));
+                return Err(match refusal.status {
+                    409 => came_to_be(name).into(),
+                    _ => NotMade::Ended(refusal.into()),
+                });
             }
+        };
+        journal.rid = Some(rid.clone());
+        if let Err(error) = journal.write(directory) {
+            // Nothing else would prove it later.
+            account.delete_database(name, &rid).await?;
+            return Err(error.into());
         }
         let scratch = Self {
             name: name.to_owned(),
             directory: directory.to_owned(),
             throughput,
         };
-        match scratch.own(account, journal).await {
-            Ok(()) => Ok(scratch),
-            Err(error) => {
-                // The journal proves whose it is. If this fails too, a later `--clean-up` does it.
-                clean(account, name, directory).await.ok();
-                Err(error.into())
-            }
+        if let Err(error) = scratch.mark(account, &journal.run).await {
+            undo(account, name, directory).await.ok();
+            return Err(error.into());
         }
-    }
-
-    /// Makes the database provably that of this test.
-    async fn own(&self, account: &CosmosAccount, mut journal: Journal) -> Result<()> {
-        let rid = account.database_rid(&self.name).await?;
-        journal.rid = Some(rid.context("the database that was created is not there")?);
-        journal.write(&self.directory)?;
-        self.mark(account, &journal.run).await
+        Ok(scratch)
     }
 
     async fn mark(&self, account: &CosmosAccount, run: &str) -> Result<()> {
@@ -210,7 +232,12 @@ impl Scratch {
         let created = account
             .create_container_by(&self.name, &definition, None)
             .await?;
-        created.map_err(|refusal| anyhow!("cannot create a container: {}", refusal.reason))?;
+        // One that is there was created by an attempt whose answer was lost.
+        if let Err(refusal) = created.map(|_| ())
+            && refusal.status != 409
+        {
+            return Err(anyhow!("cannot create a container: {}", refusal.reason));
+        }
         let client = account.open(&self.name, MARKER_CONTAINER).await?;
         let marker = json!({ "id": MARKER, "madeBy": "cosmos-tail acceptance", "run": run });
         let text = marker.to_string();
@@ -221,12 +248,32 @@ impl Scratch {
         Ok(())
     }
 
-    /// Deletes the database and the directory.
+    /// Deletes the database.
     pub(super) async fn delete(&self, account: &CosmosAccount) -> Result<()> {
-        clean(account, &self.name, &self.directory)
+        delete_proved(account, &self.name, &self.directory)
             .await
             .map(|_| ())
     }
+
+    /// Deletes the directory, once the database is gone.
+    pub(super) async fn remove_directory(&self) -> Result<()> {
+        remove(&self.directory).await
+    }
+}
+
+/// Deletes what `make` has left when it ended early. If the service does not show the database yet, the journal stays, and
+/// a later `--clean-up` deletes it.
+pub(super) async fn undo(account: &CosmosAccount, name: &str, directory: &Path) -> Result<()> {
+    if is_left(directory) && delete_proved(account, name, directory).await? {
+        remove(directory).await?;
+    }
+    Ok(())
+}
+
+/// Whether a directory is what this process has left of a database that may have been created.
+pub(super) fn is_left(directory: &Path) -> bool {
+    let journal = Journal::read(directory).ok().flatten();
+    journal.is_some_and(|journal| journal.run == process::run_id().to_string())
 }
 
 /// Deletes the database `name` and the directory of its test, if they are of one. Returns whether there was a database.
@@ -235,53 +282,77 @@ impl Scratch {
 ///
 /// If the database is not proved to be of a test, or cannot be deleted; nothing is deleted then.
 pub(super) async fn clean(account: &CosmosAccount, name: &str, directory: &Path) -> Result<bool> {
-    let journal = Journal::read(directory)?;
-    let journal = journal.filter(|journal| journal.database == name);
-    if let Some(journal) = &journal
-        && journal.endpoint != account.endpoint().as_str()
-    {
-        return Err(usage(
-            format!(
-                "`{}` is of a test in another account",
-                shown_path(directory)
-            ),
-            "connect to the account of that test, or name another directory with --directory",
-        ));
-    }
-    let found = account.database_rid(name).await?;
-    if let Some(rid) = &found {
-        let is_own = match journal.as_ref().map(|journal| journal.rid.as_deref()) {
-            Some(Some(own)) => own == rid,
-            // It did not exist, and the test ended while it created it, before it made anything in it.
-            Some(None) => {
-                let containers = account.containers(name).await?;
-                containers.is_some_and(|containers| containers.is_empty())
-            }
-            None => false,
-        };
-        if !is_own && !has_marker(account, name).await? {
-            return Err(usage(
-                format!(
-                    "the database `{name}` is not one that `acceptance` made: it has no marker"
-                ),
-                "nothing was deleted. If it is to go, delete it yourself",
-            ));
-        }
-        account.delete_database(name).await?;
-        if account
-            .database_rid(name)
-            .await?
-            .is_some_and(|left| left == *rid)
-        {
-            return Err(anyhow!(
-                "the database `{name}` was deleted, and is still there"
-            ));
-        }
-    }
-    if journal.is_some() || is_abandoned(directory) {
+    let was_there = delete_proved(account, name, directory).await?;
+    if Journal::read(directory)?.is_some() || is_abandoned(directory) {
         remove(directory).await?;
     }
-    Ok(found.is_some())
+    Ok(was_there)
+}
+
+/// Deletes the database `name` if the journal in the directory of its test proves that it is of that test. Returns whether
+/// there was a database.
+///
+/// # Errors
+///
+/// If that is not proved, or it cannot be deleted; nothing is deleted then.
+async fn delete_proved(account: &CosmosAccount, name: &str, directory: &Path) -> Result<bool> {
+    let journal = Journal::read(directory)?;
+    if let Some(journal) = &journal {
+        let (other, remedy) = if journal.endpoint != account.endpoint().as_str() {
+            (Some("in another account"), "connect to its account")
+        } else if journal.database != name {
+            (Some("of another database"), "name its database")
+        } else {
+            (None, "")
+        };
+        if let Some(other) = other {
+            return Err(usage(
+                format!("`{}` is of a test {other}", shown_path(directory)),
+                format!(
+                    "nothing was deleted: {remedy}, or name another directory with --directory"
+                ),
+            ));
+        }
+    }
+    let Some(found) = account.database_rid(name).await? else {
+        return Ok(false);
+    };
+    let unproved = |why: String, hint: &str| {
+        let what = format!("the database `{name}` is not proved to be one that `acceptance` made");
+        Err(usage(
+            format!("{what}: {why}"),
+            format!("nothing was deleted: {hint}"),
+        ))
+    };
+    let Some(journal) = journal else {
+        return unproved(
+            format!("`{}` has no journal of a test", shown_path(directory)),
+            "say this where the directory of the test is, or name that with --directory; if it is lost, delete the \
+             database yourself",
+        );
+    };
+    match journal.rid {
+        Some(own) if own == found => {}
+        Some(_) => {
+            return unproved(
+                "it has taken the place of the one of the test".to_owned(),
+                "delete it yourself if it is yours, and then the directory of the test",
+            );
+        }
+        None => {
+            return unproved(
+                "the test ended before the service had answered to the creation".to_owned(),
+                "if it is empty, and nobody else has created it, delete it yourself, and say this again",
+            );
+        }
+    }
+    account.delete_database(name, &found).await?;
+    if account.database_rid(name).await?.as_ref() == Some(&found) {
+        return Err(anyhow!(
+            "the database `{name}` was deleted, and is still there"
+        ));
+    }
+    Ok(true)
 }
 
 /// Deletes the directory of a test. After a kill, a process that the test had started may still write to it for a moment:
@@ -300,34 +371,13 @@ async fn remove(directory: &Path) -> Result<()> {
     }
 }
 
-/// Whether a test ended before it had written the journal: the directory has nothing but its first attempt.
+/// Whether a test ended before it had written the journal: the directory has its first attempt, and nothing else.
 fn is_abandoned(directory: &Path) -> bool {
     let Ok(entries) = fs::read_dir(directory) else {
         return false;
     };
-    let mut names = entries.map(|entry| entry.map(|entry| entry.file_name()));
-    names.all(|name| name.is_ok_and(|name| name == "acceptance.json.tmp"))
-}
-
-/// Whether a database has the marker of a test.
-async fn has_marker(account: &CosmosAccount, name: &str) -> Result<bool> {
-    let containers = account.containers(name).await?.unwrap_or_default();
-    if !containers
-        .iter()
-        .any(|container| container.name == MARKER_CONTAINER)
-    {
-        return Ok(false);
-    }
-    let client = account.open(name, MARKER_CONTAINER).await?;
-    let marker = address(&[json!(MARKER)], MARKER)?;
-    match Writer::new(&client, None)
-        .send(&marker, ItemRequest::Read)
-        .await?
-    {
-        ItemOutcome::Read(text, _) => {
-            let marker: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
-            Ok(marker["madeBy"] == "cosmos-tail acceptance")
-        }
-        _ => Ok(false),
-    }
+    let names: Vec<_> = entries
+        .map(|entry| entry.map(|entry| entry.file_name()).ok())
+        .collect();
+    matches!(&names[..], [Some(name)] if name == STAGED)
 }

@@ -78,15 +78,14 @@ impl Sightings {
         self.charge as f64 / 100.0
     }
 
-    /// How often the feed was refused for good.
+    /// How often the feed was refused as one that the account does not have.
     pub(super) fn refusals(&self) -> u64 {
-        let is_refusal = |status: u16| matches!(status, 400 | 403 | 405 | 501);
         let of_feed = self
             .answers
             .iter()
             .filter(|((request, ..), _)| request == "feed");
         of_feed
-            .filter(|((_, status, _), _)| is_refusal(*status))
+            .filter(|((_, status, _), _)| *status == 400)
             .map(|(_, times)| times)
             .sum()
     }

@@ -30,11 +30,9 @@ impl Trial<'_> {
             "id": SPLIT,
             "partitionKey": { "paths": ["/pk"], "kind": "Hash", "version": 2 },
         });
-        let created =
-            self.account
-                .create_container_by(&self.scratch.name, &definition, Some(AT_FIRST));
+        let created = self.create_container(&definition, Some(AT_FIRST));
         if let Err(refusal) = created.await? {
-            return Ok(Verdict::Refused(refusal.reason));
+            return Ok(refusal.into());
         }
         let client = self.open(SPLIT).await?;
         let mut writer = Writer::new(&client, self.max_ru);
@@ -52,11 +50,11 @@ impl Trial<'_> {
             return Ok(Verdict::Failed(ended.reason()));
         }
         if let Err(refusal) = self.account.set_throughput(client.rid(), RAISED).await? {
-            return Ok(Verdict::Refused(refusal.reason));
+            return Ok(refusal.into());
         }
         let ranges = wait_for_split(&client, at_first, wait, &mut writer, &mut expected).await?;
         if ranges == at_first {
-            return Ok(Verdict::Refused(format!(
+            return Ok(Verdict::Skipped(format!(
                 "the service did not split the partition within {} s",
                 wait.as_secs()
             )));

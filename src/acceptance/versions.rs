@@ -14,18 +14,18 @@ use crate::feed::page::OperationType;
 const OLD: [&str; 3] = ["old-1", "old-2", "old-3"];
 
 impl Trial<'_> {
-    /// What the account refuses of the feed of all versions, or how it failed.
+    /// What the account refuses of the feed of all versions, or how it failed. An account that has accepted a container
+    /// that keeps versions has to give them.
     fn refused_or_failed(&self, before: u64, ended: &Ended) -> Verdict {
-        let reason = match &self.policy_refusal {
-            Some(policy) => format!(
-                "{}; a container that keeps them was refused: {policy}",
-                ended.reason()
-            ),
-            None => ended.reason(),
-        };
-        match self.seen().refusals() > before {
-            true => Verdict::Refused(reason),
-            false => Verdict::Failed(reason),
+        let reason = ended.reason();
+        match &self.policy_refusal {
+            Some(policy) if self.seen().refusals() > before => Verdict::Refused(format!(
+                "{reason}; a container that keeps them was refused: {policy}"
+            )),
+            Some(policy) => Verdict::Failed(format!(
+                "{reason}; a container that keeps them was refused: {policy}"
+            )),
+            None => Verdict::Failed(reason),
         }
     }
 

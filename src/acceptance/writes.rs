@@ -14,9 +14,6 @@ use crate::cosmos::epk::partition_key;
 use crate::cosmos::error::{Verdict, describe, verdict};
 use crate::cosmos::items::{ItemAddress, ItemOutcome, ItemRequest};
 
-/// The longest text of a shape in the report.
-const MAX_DETAIL: usize = 200;
-
 /// Where an item is.
 pub(super) fn address(key: &[Value], id: &str) -> Result<ItemAddress> {
     Ok(ItemAddress {
@@ -130,7 +127,7 @@ impl<'a> Writer<'a> {
             ItemOutcome::Refused(reason)
             | ItemOutcome::TooLarge(reason)
             | ItemOutcome::Conflict(reason) => Err(reason),
-            other => Err(format!("{other:?}").chars().take(MAX_DETAIL).collect()),
+            other => Err(format!("{other:?}")),
         })
     }
 
@@ -155,7 +152,7 @@ impl<'a> Writer<'a> {
         let shape = |stored, detail: &str| Shape {
             shape: known.shape,
             stored,
-            detail: shortened(detail),
+            detail: detail.to_owned(),
         };
         if let Err(reason) = self.upsert(known).await? {
             return Ok(shape("refused", &reason));
@@ -175,12 +172,4 @@ impl<'a> Writer<'a> {
         expected.store(&known.id, text);
         Ok(found)
     }
-}
-
-fn shortened(text: &str) -> String {
-    let mut short: String = text.chars().take(MAX_DETAIL).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
 }

@@ -7,6 +7,7 @@ use azure_data_cosmos_driver::CosmosError;
 use azure_data_cosmos_driver::models::{
     CosmosOperation, CosmosRequestHeaders, CosmosResponse, DatabaseReference,
 };
+use azure_data_cosmos_driver::options::{ContentResponseOnWrite, OperationOptions};
 
 use super::account::CosmosAccount;
 use super::catalog::rid_of;
@@ -68,28 +69,39 @@ impl CosmosAccount {
         DatabaseReference::from_name(self.driver.account().clone(), name.to_owned())
     }
 
+    /// The answer to a creation has what was created.
+    fn scratch_options(&self) -> OperationOptions {
+        let mut options = operation_options(self.options.throughput);
+        options.content_response_on_write = Some(ContentResponseOnWrite::Enabled);
+        options
+    }
+
     /// Executes an operation. Transient errors are retried.
     async fn execute(
         &self,
         what: &str,
         operation: impl Fn() -> CosmosOperation,
     ) -> Result<Result<CosmosResponse, Refusal>> {
-        let attempt = || async {
-            let options = operation_options(self.options.throughput);
-            let executed = self
-                .driver
-                .execute_singleton_operation(operation(), options);
-            match tokio::time::timeout(DEADLINE, Box::pin(executed)).await {
-                Ok(Ok(response)) => Ok(Ok(response)),
-                Ok(Err(error)) if matches!(verdict(&error), Verdict::Transient { .. }) => {
-                    Err(error.into())
-                }
-                Ok(Err(error)) => Ok(Err(Refusal::of(&error))),
-                Err(_) => Err(anyhow!("no answer within {} s", DEADLINE.as_secs())),
-            }
-        };
+        let attempt = || self.attempt(operation(), self.scratch_options());
         let done = self.persistence.persist(what, attempt).await;
         done.with_context(|| what.to_owned())
+    }
+
+    /// Executes an operation once. An error is transient.
+    async fn attempt(
+        &self,
+        operation: CosmosOperation,
+        options: OperationOptions,
+    ) -> Result<Result<CosmosResponse, Refusal>> {
+        let executed = self.driver.execute_singleton_operation(operation, options);
+        match tokio::time::timeout(DEADLINE, Box::pin(executed)).await {
+            Ok(Ok(response)) => Ok(Ok(response)),
+            Ok(Err(error)) if matches!(verdict(&error), Verdict::Transient { .. }) => {
+                Err(error.into())
+            }
+            Ok(Err(error)) => Ok(Err(Refusal::of(&error))),
+            Err(_) => Err(anyhow!("no answer within {} s", DEADLINE.as_secs())),
+        }
     }
 
     /// The resource id of a database; none if it does not exist.
@@ -107,7 +119,7 @@ impl CosmosAccount {
         }
     }
 
-    /// Creates a database, whose containers share `throughput` if it is given.
+    /// Creates a database, whose containers share `throughput` if it is given. Returns its resource id.
     ///
     /// # Errors
     ///
@@ -116,7 +128,7 @@ impl CosmosAccount {
         &self,
         name: &str,
         throughput: Option<u64>,
-    ) -> Result<Result<(), Refusal>> {
+    ) -> Result<Result<String, Refusal>> {
         let what = format!("cannot create the database `{name}`");
         let body = serde_json::json!({ "id": name }).to_string().into_bytes();
         let create = || {
@@ -124,20 +136,43 @@ impl CosmosAccount {
                 .with_body(body.clone())
                 .with_request_headers(offering(throughput))
         };
-        Ok(self.execute(&what, create).await?.map(|_| ()))
+        match self.execute(&what, create).await? {
+            Ok(response) => rid_of(response).map(Ok).context(what),
+            Err(refusal) => Ok(Err(refusal)),
+        }
     }
 
-    /// Deletes a database with all that it has. Returns whether it was there.
+    /// Deletes the database that has this name and this resource id, with all that it has. Before each attempt it is
+    /// read again: another one that took its name meanwhile is never deleted. One that is gone is no error.
     ///
     /// # Errors
     ///
-    /// If the service refuses it.
-    pub async fn delete_database(&self, name: &str) -> Result<bool> {
+    /// If another database has the name, or the service refuses it.
+    pub async fn delete_database(&self, name: &str, rid: &str) -> Result<()> {
         let what = format!("cannot delete the database `{name}`");
-        let delete = || CosmosOperation::delete_database(self.database_reference(name));
-        match self.execute(&what, delete).await? {
-            Ok(_) => Ok(true),
-            Err(refusal) if refusal.status == 404 => Ok(false),
+        let attempt = || async {
+            let read = CosmosOperation::read_database(self.database_reference(name));
+            let found = match self.attempt(read, self.scratch_options()).await? {
+                Ok(response) => rid_of(response)?,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            if found != rid {
+                return Ok(Err(Refusal {
+                    status: 409,
+                    reason: "another database has taken its name, and was not touched".to_owned(),
+                }));
+            }
+            let delete = CosmosOperation::delete_database(self.database_reference(name));
+            let mut options = self.scratch_options();
+            // The driver would ask again by itself, without a look at what has the name by then.
+            options.max_failover_retry_count = Some(0);
+            options.max_session_retry_count = Some(0);
+            Ok(self.attempt(delete, options).await?.map(|_| ()))
+        };
+        let deleted = self.persistence.persist(&what, attempt).await;
+        match deleted.with_context(|| what.clone())? {
+            Ok(()) => Ok(()),
+            Err(refusal) if refusal.status == 404 => Ok(()),
             Err(refusal) => Err(anyhow!(refusal.reason).context(what)),
         }
     }

@@ -27,8 +27,14 @@ pub(super) const ACCEPTANCE: Manual = Manual {
     ],
     notes: &[],
     exit_codes: &[
-        (0, "all steps passed, or were refused by the account"),
-        (1, "a step failed, or the test could not begin or clean up"),
+        (
+            0,
+            "no step failed, and some exports passed; the account may have refused others",
+        ),
+        (
+            1,
+            "a step failed, nothing was tested, or the test could not begin or clean up",
+        ),
         (
             2,
             "usage error: the database exists, or --yes is missing; nothing was created",

@@ -48,8 +48,8 @@ settings! {
     CLEAN_UP: bool = Setting::switch("clean-up")
         .help("Only delete what an earlier test has left, after a crash")
         .details(
-            "A database is deleted only if it is proved to be one of a test: by its resource id, which is in the directory of \
-             the test, or by the marker in it.",
+            "A database is deleted only if it is proved to be the one of the test: by its resource id, which is in the \
+             directory of the test. Say it where the test was begun, or with its --directory.",
         )
         .conflicts(&["yes", "split", "report"])
         .of(ACCEPTANCE)

@@ -448,18 +448,23 @@ fn enlarge(page: &mut Value) {
     page["_count"] = json!(documents.len());
 }
 
+/// The feed of all versions is refused with this status.
+fn refuse_all_versions(gateway: &Gateway, status: u16) {
+    let refused = Action::Refuse {
+        status,
+        message: "not enabled for this account",
+    };
+    let all = Fault::on(RequestKind::ChangeFeed, refused).when(|record| !is_latest(record));
+    gateway.push_fault(all.always());
+}
+
 /// An account that keeps no versions: lines with the reason, and no failure.
 #[test]
 fn what_the_account_refuses_is_a_line_with_the_reason() {
     let gateway = gateway();
     gateway.refuse_definitions_with("changeFeedPolicy", "the account has no continuous backups");
-    let refused = Action::Refuse {
-        status: 405,
-        message: "not enabled for this account",
-    };
-    let all = Fault::on(RequestKind::ChangeFeed, refused).when(|record| !is_latest(record));
-    let plants = vec![plant("all.refusal", all.always(), "status 405")];
-    let tested = assert_each_is_named(&gateway, plants, &[]);
+    refuse_all_versions(&gateway, 400);
+    let tested = assert_each_is_named(&gateway, Vec::new(), &[]);
     assert_eq!(tested.ended.code, Some(0), "{}", tested.ended.stderr);
     let refused = tested.steps("refused");
     assert_eq!(refused.len(), 2, "{refused:?}");
@@ -471,4 +476,17 @@ fn what_the_account_refuses_is_a_line_with_the_reason() {
         assert!(refused.iter().all(has_reason), "{refused:?}");
     }
     assert_eq!(tested.steps("failed"), Vec::<String>::new());
+}
+
+/// The account has accepted a container that keeps versions.
+#[test]
+fn versions_that_are_kept_and_refused_are_a_failure() {
+    let gateway = gateway();
+    refuse_all_versions(&gateway, 405);
+    let saw = plant("all.refusal", page(Action::As(200)).times(0), "status 405");
+    let tested = assert_each_is_named(&gateway, vec![saw], &[]);
+    assert_eq!(tested.ended.code, Some(1), "{}", tested.ended.stderr);
+    assert_eq!(tested.steps("refused"), Vec::<String>::new());
+    let failed = tested.steps("failed");
+    assert_eq!(failed.len(), 2, "{failed:?}");
 }

@@ -1,5 +1,7 @@
 //! The scratch database: one that exists is refused, and one that is not a test's is never deleted.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::{SCRATCH, Tested, acceptance, gateway, names_in};
@@ -50,7 +52,7 @@ fn a_database_that_exists_is_refused_and_untouched() {
     assert!(ended.stderr.contains("exists already"), "{}", ended.stderr);
     let ended = fail(acceptance(&gateway, directory.path()).arg("--clean-up"), 2);
     assert!(
-        ended.stderr.contains("it has no marker"),
+        ended.stderr.contains("has no journal of a test"),
         "{}",
         ended.stderr
     );
@@ -86,11 +88,15 @@ fn a_database_that_took_the_place_of_a_tests_is_not_deleted() {
     journal(Some("another"));
     fail(acceptance(&gateway, directory.path()).arg("--clean-up"), 2);
     assert_eq!(gateway.requests(RequestKind::DatabaseDelete), 0);
-    // The answer to its creation was lost; but by now it has a container.
-    gateway.create_container(SCRATCH, "orders", "/pk", 1);
-    journal(None);
-    fail(acceptance(&gateway, directory.path()).arg("--clean-up"), 2);
-    assert_eq!(gateway.requests(RequestKind::DatabaseDelete), 0);
+    // The answer to its creation was lost, and somebody may have created it: also if it is empty.
+    for is_empty in [true, false] {
+        journal(None);
+        fail(acceptance(&gateway, directory.path()).arg("--clean-up"), 2);
+        assert_eq!(gateway.requests(RequestKind::DatabaseDelete), 0);
+        if is_empty {
+            gateway.create_container(SCRATCH, "orders", "/pk", 1);
+        }
+    }
     journal(Some(&rid));
     succeed(acceptance(&gateway, directory.path()).arg("--clean-up"));
     assert_eq!(gateway.requests(RequestKind::DatabaseDelete), 1);
@@ -117,7 +123,15 @@ fn a_credential_that_may_not_create_databases_is_a_line_with_the_reason() {
         &mut acceptance(&gateway, directory.path()),
         directory.path(),
     );
-    assert_eq!(tested.ended.code, Some(0), "{}", tested.ended.stderr);
+    // Nothing was tested.
+    assert_eq!(tested.ended.code, Some(1), "{}", tested.ended.stderr);
+    assert_eq!(tested.report["passed"], false);
+    let said = "FAILED, nothing was tested";
+    assert!(
+        tested.ended.stderr.contains(said),
+        "{}",
+        tested.ended.stderr
+    );
     let refused = tested.steps("refused");
     assert_eq!(refused.len(), 1, "{refused:?}");
     assert!(refused[0].contains("RBAC permissions"), "{refused:?}");
@@ -179,9 +193,13 @@ fn only_a_serverless_account_gets_a_database_without_throughput() {
             &mut acceptance(&gateway, directory.path()),
             directory.path(),
         );
-        let refused = tested.steps("refused");
-        assert_eq!(refused.len(), 1, "{refused:?}");
-        assert_eq!(refused[0].contains(message), !is_serverless, "{refused:?}");
+        let [refused, failed] = ["refused", "failed"].map(|result| tested.steps(result));
+        assert_eq!(refused.len(), usize::from(is_serverless), "{refused:?}");
+        assert_eq!(failed.len(), usize::from(!is_serverless), "{failed:?}");
+        assert!(
+            failed.iter().all(|line| line.contains(message)),
+            "{failed:?}"
+        );
         let throughput = &tested.report["cost"]["throughput"];
         assert!(throughput.is_null(), "{throughput}");
         assert_eq!(
@@ -193,4 +211,68 @@ fn only_a_serverless_account_gets_a_database_without_throughput() {
             usize::from(is_serverless)
         );
     }
+}
+
+#[test]
+fn a_database_that_came_to_be_meanwhile_is_somebodys() {
+    let gateway = Arc::new(gateway());
+    let weak = Arc::downgrade(&gateway);
+    let by_another = Action::call(move || {
+        weak.upgrade().expect("it runs").create_database(SCRATCH);
+    });
+    gateway.push_fault(Fault::on(RequestKind::DatabaseCreate, by_another));
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = acceptance(&gateway, directory.path());
+    let ended = fail(command.args(["--yes", "--report", "report.json"]), 2);
+    assert!(
+        ended.stderr.contains("since a moment ago"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!ended.stderr.contains("--clean-up"), "{}", ended.stderr);
+    assert_eq!(names_in(directory.path()), Vec::<String>::new());
+    fail(acceptance(&gateway, directory.path()).arg("--clean-up"), 2);
+    assert_eq!(gateway.requests(RequestKind::DatabaseDelete), 0);
+}
+
+/// A deletion is tried again, and meanwhile another database took the name.
+#[test]
+fn each_attempt_at_a_deletion_proves_whose_the_database_is() {
+    let gateway = gateway();
+    let directory = tempfile::tempdir().unwrap();
+    let kept = directory.path().join(format!("{SCRATCH}.acceptance"));
+    std::fs::create_dir(&kept).unwrap();
+    let journal = json!({
+        "format": "cosmos-tail acceptance journal", "endpoint": gateway.endpoint(),
+        "database": SCRATCH, "run": "1", "rid": gateway.create_database(SCRATCH),
+    });
+    std::fs::write(kept.join("acceptance.json"), journal.to_string()).unwrap();
+    gateway.push_fault(Fault::on(RequestKind::DatabaseDelete, Action::status(503, 0)).times(1));
+    let other = Action::edit_json(|database| database["_rid"] = json!("another"));
+    gateway.push_fault(Fault::on(RequestKind::Database, other).nth(3).times(9));
+    let ended = fail(acceptance(&gateway, directory.path()).arg("--clean-up"), 1);
+    assert!(ended.stderr.contains("was not touched"), "{}", ended.stderr);
+    assert_eq!(gateway.requests(RequestKind::DatabaseDelete), 1);
+    assert_eq!(names_in(&kept), ["acceptance.json"]);
+}
+
+/// An answer to the creation of a container is lost, and the next attempt finds it.
+#[test]
+fn a_container_that_is_there_already_was_created_by_the_test() {
+    let gateway = gateway();
+    let directory = tempfile::tempdir().unwrap();
+    let create = |action, nth| Fault::on(RequestKind::ContainerCreate, action).nth(nth);
+    gateway.push_fault(create(Action::ResetBeforeHeaders, 2));
+    let conflict = Action::As(409);
+    gateway.push_fault(create(conflict, 3));
+    // What comes next is of no interest.
+    let denied = Action::status(403, 0);
+    gateway.push_fault(Fault::on(RequestKind::ItemWrite, denied).nth(2));
+    let tested = Tested::run(
+        &mut acceptance(&gateway, directory.path()),
+        directory.path(),
+    );
+    let passed = tested.steps("passed");
+    let is_created = passed.iter().any(|line| line.contains("create containers"));
+    assert!(is_created, "{passed:?} {}", tested.ended.stderr);
 }

@@ -27,9 +27,6 @@ fn whenever_it_is_killed_a_clean_up_leaves_nothing() {
     let shop = gateway.create_container("shop", "orders", "/pk", 1);
     let directory = tempfile::tempdir().unwrap();
     for (kind, nth) in [
-        (RequestKind::DatabaseCreate, 1),
-        // What its resource id is: the database is there, and the journal does not know it yet.
-        (RequestKind::Database, 2),
         (RequestKind::ContainerCreate, 1),
         (RequestKind::ItemWrite, 1),
         (RequestKind::ItemWrite, 30),
@@ -60,13 +57,33 @@ fn whenever_it_is_killed_a_clean_up_leaves_nothing() {
     assert!(gateway.container("shop", "orders").is_some());
 }
 
+/// The journal does not know its resource id yet, so that nothing proves whose it is.
 #[test]
-fn without_its_directory_the_marker_proves_whose_database_it_is() {
+fn a_kill_before_the_answer_to_the_creation_leaves_a_database_that_is_not_proved() {
+    let gateway = gateway();
+    let directory = tempfile::tempdir().unwrap();
+    kill_at(&gateway, RequestKind::DatabaseCreate, 1, directory.path());
+    gateway.create_database(SCRATCH);
+    let ended = fail(acceptance(&gateway, directory.path()).arg("--clean-up"), 2);
+    assert!(
+        ended.stderr.contains("delete it yourself"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(gateway.requests(RequestKind::DatabaseDelete), 0);
+}
+
+/// Another person's test may run in it.
+#[test]
+fn without_the_directory_of_its_test_a_database_is_not_deleted() {
     let gateway = gateway();
     let directory = tempfile::tempdir().unwrap();
     kill_at(&gateway, RequestKind::ItemWrite, 20, directory.path());
     let elsewhere = tempfile::tempdir().unwrap();
-    succeed(acceptance(&gateway, elsewhere.path()).arg("--clean-up"));
+    fail(acceptance(&gateway, elsewhere.path()).arg("--clean-up"), 2);
+    assert_eq!(gateway.requests(RequestKind::DatabaseDelete), 0);
+    assert!(gateway.container(SCRATCH, "documents").is_some());
+    succeed(acceptance(&gateway, directory.path()).arg("--clean-up"));
     assert!(gateway.container(SCRATCH, "documents").is_none());
 }
 
@@ -77,7 +94,8 @@ fn a_stop_deletes_what_was_made() {
     let hold = Hold::new();
     let fault = Fault::on(RequestKind::ItemWrite, Action::Hold(hold.clone())).nth(40);
     gateway.push_fault(fault);
-    let child = spawn(acceptance(&gateway, directory.path()).arg("--yes"));
+    let mut command = acceptance(&gateway, directory.path());
+    let child = spawn(command.args(["--yes", "--report", "report.json"]));
     hold.wait_until_reached();
     interrupt(&child);
     gateway.wait_for(RequestKind::DatabaseDelete, 1);
@@ -90,7 +108,56 @@ fn a_stop_deletes_what_was_made() {
         ended.stderr
     );
     assert!(gateway.container(SCRATCH, "documents").is_none());
+    let report = std::fs::read(directory.path().join("report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+    assert_eq!(
+        (&report["passed"], &report["stopped"]),
+        (&false.into(), &true.into())
+    );
+    assert_eq!(names_in(directory.path()), ["report.json"]);
+}
+
+/// The database is there, and has no marker yet.
+#[test]
+fn a_stop_while_the_database_is_made_deletes_it() {
+    let gateway = gateway();
+    let directory = tempfile::tempdir().unwrap();
+    let hold = Hold::new();
+    gateway.push_fault(Fault::on(
+        RequestKind::ContainerCreate,
+        Action::Hold(hold.clone()),
+    ));
+    let mut command = acceptance(&gateway, directory.path());
+    let child = spawn(command.args(["--yes", "--report", "report.json"]));
+    hold.wait_until_reached();
+    interrupt(&child);
+    gateway.wait_for(RequestKind::DatabaseDelete, 1);
+    hold.release();
+    let ended = wait(child);
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
     assert_eq!(names_in(directory.path()), Vec::<String>::new());
+}
+
+/// The answer to its creation did not come: it may be there in a moment.
+#[test]
+fn a_stop_before_the_answer_to_the_creation_keeps_the_journal() {
+    let gateway = gateway();
+    let directory = tempfile::tempdir().unwrap();
+    let hold = Hold::new();
+    gateway.push_fault(Fault::on(
+        RequestKind::DatabaseCreate,
+        Action::Hold(hold.clone()),
+    ));
+    let child = spawn(acceptance(&gateway, directory.path()).arg("--yes"));
+    hold.wait_until_reached();
+    interrupt(&child);
+    let ended = wait(child);
+    hold.release();
+    assert!(matches!(ended.code, Some(1 | 2)), "{}", ended.stderr);
+    assert!(ended.stderr.contains("--clean-up"), "{}", ended.stderr);
+    assert_eq!(gateway.requests(RequestKind::DatabaseDelete), 0);
+    let kept = directory.path().join(format!("{SCRATCH}.acceptance"));
+    assert!(names_in(&kept).contains(&"acceptance.json".to_owned()));
 }
 
 #[test]
