@@ -215,6 +215,7 @@ fn until_same_with_a_deletion(failpoints: &str) -> (Ended, bool) {
         if progress["verdict"]["documents"]["missing"] == 1 {
             break true;
         }
+        // Until the verdict is another one, or the program has ended: it is only told to who asks.
         std::thread::sleep(std::time::Duration::from_millis(20));
     };
     if has_differed {

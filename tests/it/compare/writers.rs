@@ -50,6 +50,7 @@ fn write(container: &Container, copy: &Container, writing: Writing, random: &mut
     let mut deleted = HashSet::new();
     while begun.elapsed() < writing.time {
         if begun.elapsed().as_secs_f64() * f64::from(writing.per_second) < f64::from(written) {
+            // A writer of so many writes a second waits for the time of the next one.
             std::thread::sleep(Duration::from_millis(1));
             continue;
         }
@@ -128,6 +129,7 @@ fn run_once(seed: u64, writing: Writing, failpoints: &str) -> Result<(), String>
                     ));
                     break;
                 }
+                // Between two looks at a verdict that must never come: it is only told to who asks.
                 std::thread::sleep(Duration::from_millis(20));
             }
             wrong
@@ -160,6 +162,7 @@ fn run_once(seed: u64, writing: Writing, failpoints: &str) -> Result<(), String>
             if stopped.elapsed() > SETTLE + SLACK {
                 break Err(format!("{said:?} long after the writers stopped"));
             }
+            // Until the verdict comes, at most the settling time: it is only told to who asks.
             std::thread::sleep(Duration::from_millis(20));
         };
         drop(clears);
@@ -172,6 +175,7 @@ fn run_once(seed: u64, writing: Writing, failpoints: &str) -> Result<(), String>
         if mended.elapsed() > SETTLE + SLACK {
             return Err(format!("{:?} after all is the same", said(&following)));
         }
+        // As above.
         std::thread::sleep(Duration::from_millis(20));
     }
     let ended = following.stop();

@@ -21,6 +21,7 @@ fn wait_for(database: &Database, names: &[String]) {
     while !left.is_empty() {
         left.retain(|name| !is_finished(name));
         assert!(began.elapsed() < PATIENCE, "not finished: {left:?}");
+        // Until the states say so: nothing tells when a file is replaced on each system.
         std::thread::sleep(Duration::from_millis(10));
     }
 }
