@@ -15,7 +15,7 @@ use cosmos_tail::state::claim::Claimed;
 use cosmos_tail::state::ledger::Ledger;
 use cosmos_tail::state::local::LocalState;
 use cosmos_tail::state::model::*;
-use cosmos_tail::state::{destination_of, file};
+use cosmos_tail::state::{StateAt, destination_of, file};
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 
 /// Bytes that are added to each part between two commits.
@@ -68,7 +68,7 @@ fn commit(criterion: &mut Criterion) {
         let path = directory.path().join("state.json");
         let store = Box::new(LocalState::new(&path));
         let (claimed, _) = Claimed::take(store, file::claim_of).unwrap();
-        let destination = destination_of(&state, directory.path(), Some(&path));
+        let destination = destination_of(&state, directory.path(), StateAt::File(&path)).unwrap();
         let destination: Arc<dyn Destination> = Arc::from(destination);
         let mut ledger = Ledger::new(state, Arc::clone(&destination), Some(claimed));
         let mut writers: Vec<Option<Box<dyn PartWriter>>> = Vec::new();

@@ -22,7 +22,7 @@ use cosmos_tail::state::claim::Claimed;
 use cosmos_tail::state::ledger::{Ledger, take_over};
 use cosmos_tail::state::local::LocalState;
 use cosmos_tail::state::model::*;
-use cosmos_tail::state::{destination_of, file};
+use cosmos_tail::state::{StateAt, destination_of, file};
 
 use crate::sample;
 
@@ -499,7 +499,7 @@ fn resume(at: &Path, repair: bool) -> anyhow::Result<()> {
     file::load(at)?;
     let (mut claimed, _) = Claimed::take(Box::new(LocalState::new(at)), file::claim_of)?;
     let mut state = file::load(at)?;
-    let mut destination = destination_of(&state, parent_of(at), Some(at));
+    let mut destination = destination_of(&state, parent_of(at), StateAt::File(at))?;
     destination.prove(&state.committed())?;
     destination.lock(claimed.ownership())?;
     let recovery = take_over(&mut state, destination.as_ref(), &mut claimed, repair)?;

@@ -23,6 +23,8 @@ pub struct Committed<'a> {
     pub sealed: &'a [FileState],
     /// How much of the manifest is committed.
     pub manifest: ManifestMark,
+    /// Ids of which the claim of the place has one, if the place has a claim of its own.
+    pub claims: &'a [uuid::Uuid],
 }
 
 impl<'a> Committed<'a> {

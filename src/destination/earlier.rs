@@ -49,6 +49,7 @@ impl Earlier {
             series: &self.series,
             sealed: &self.sealed,
             manifest: self.manifest,
+            claims: &[],
         }
     }
 }

@@ -25,6 +25,7 @@ pub mod directories;
 pub mod earlier;
 mod export_files;
 mod find_state;
+mod holder;
 mod local;
 pub mod manifest;
 pub mod names;
@@ -44,10 +45,11 @@ mod table;
 pub use committed::Committed;
 pub use export_files::{ExportDirectory, ExportFiles, PartReader};
 pub use find_state::find_state;
+pub use holder::Holder;
 pub use local::Local;
 pub(crate) use local::read_up_to;
 #[cfg(feature = "object-stores")]
-pub use objects::Objects;
+pub use objects::{Objects, PlaceClaim, StateElsewhere, state_elsewhere};
 pub use output::Output;
 pub use part::{
     FileState, ManifestMark, PartId, Piece, ResumedPart, SeriesState, Upload, checksum_text,

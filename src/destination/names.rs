@@ -83,7 +83,9 @@ impl FileNames {
                 path: base.join(path),
             },
             // What is in an object store has no paths.
-            Output::Objects | Output::StandardOutput => Layout::StandardOutput,
+            Output::Objects | Output::ObjectsAt(_) | Output::StandardOutput => {
+                Layout::StandardOutput
+            }
         };
         Self { layout, extension }
     }

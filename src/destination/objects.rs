@@ -3,17 +3,20 @@
 //! A part is a multipart upload under a name that contains the claim of its process, which readers do not see
 //! before it is completed. docs/object-store-protocol.md has the rules, by number.
 
+mod claim;
+mod reading;
 mod uploads;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
+use self::claim::{CLAIM, Claiming, is_taken};
+pub use self::claim::{PlaceClaim, StateElsewhere, state_elsewhere};
 use self::uploads::{UploadWriter, Uploads};
 use super::committed::Committed;
-use super::export_files::{ExportFiles, PartReader};
+use super::export_files::ExportFiles;
 use super::manifest::{Entry, Manifest, lines_of};
 use super::names::{PartFile, stem_of_objects};
 use super::part::{FileState, ManifestMark, PartId, Piece, ResumedPart, Upload};
@@ -51,6 +54,10 @@ pub struct Objects {
     uploads: Arc<Uploads>,
     /// Uploads of earlier processes that could not be aborted yet.
     left: Mutex<Vec<Upload>>,
+    /// The claim of the place, if the state is elsewhere.
+    claiming: Option<Claiming>,
+    /// The container that is exported.
+    container: String,
 }
 
 impl Objects {
@@ -63,7 +70,28 @@ impl Objects {
             process: uuid::Uuid::nil(),
             uploads: Arc::default(),
             left: Mutex::default(),
+            claiming: None,
+            container: container.to_owned(),
         }
+    }
+
+    /// The same, where the state of the export is elsewhere.
+    pub fn with_state(mut self, state: StateElsewhere) -> Self {
+        self.claiming = Some(Claiming::of(state));
+        self
+    }
+
+    /// Puts an object that nobody replaces; what is there already has been looked at.
+    fn put_new(&self, step: &'static str, name: &str, text: Vec<u8>) -> Result<PutOutcome> {
+        match self.needs_conditions() {
+            true => self.bucket.put(step, name, text, None),
+            false => self.bucket.overwrite(step, name, text),
+        }
+    }
+
+    /// With its state elsewhere an export does without conditional writes, which a store may not have.
+    fn needs_conditions(&self) -> bool {
+        self.claiming.is_none() || self.bucket.honours_conditions()
     }
 
     fn name(&self, part: PartId) -> String {
@@ -173,9 +201,7 @@ impl Objects {
         }
         let mut backoff = Backoff::default();
         for _ in 0..ATTEMPTS {
-            let put = self
-                .bucket
-                .put("object.manifest", &name, text.clone(), None)?;
+            let put = self.put_new("object.manifest", &name, text.clone())?;
             if matches!(put, PutOutcome::Done(_)) || is_listed(&self.bucket)? {
                 return Ok(text.len() as u64);
             }
@@ -189,6 +215,9 @@ impl Objects {
         for file in committed.sealed {
             let batch = file.batch.context("a sealed part has no batch")?;
             batches.entry(batch).or_default().push(file);
+        }
+        if self.claiming.is_some() && !batches.is_empty() {
+            Claiming::check(&self.bucket, self.process)?;
         }
         let mut mark = committed.manifest;
         for (batch, files) in batches {
@@ -243,6 +272,21 @@ impl Destination for Objects {
         let Some((name, _)) = listed.iter().find(|(name, _)| is_ours(name)) else {
             return ensure_only_hidden(self, &listed);
         };
+        // A start that never committed its state may have left this.
+        if let (CLAIM, Some(claiming), Some((there, _))) = (
+            name.as_str(),
+            &self.claiming,
+            PlaceClaim::read(&self.bucket)?,
+        ) && claiming.is_own_beginning(&there)
+            && !listed
+                .iter()
+                .any(|(name, _)| name != CLAIM && is_ours(name))
+        {
+            return ensure_only_hidden(self, &listed);
+        }
+        if let Some(taken) = is_taken(&self.bucket)? {
+            return Err(taken);
+        }
         Err(with_hint(
             with_exit_code(
                 anyhow!("`{}` already exists", self.display_of(name)),
@@ -280,15 +324,34 @@ impl Destination for Objects {
         Ok(())
     }
 
-    fn begin(&self, _: uuid::Uuid) -> Result<()> {
-        Ok(())
+    fn has_claim(&self) -> bool {
+        self.claiming.is_some()
+    }
+
+    fn claims(&self) -> Vec<uuid::Uuid> {
+        let claiming = self.claiming.iter();
+        claiming
+            .flat_map(|claiming| claiming.ids(self.process))
+            .collect()
+    }
+
+    fn begin(&self, export_id: uuid::Uuid) -> Result<()> {
+        let Some(claiming) = &self.claiming else {
+            return Ok(());
+        };
+        let claim = (export_id, self.process, &*self.container, self.extension);
+        claiming.begin(&self.bucket, claim)
     }
 
     fn prove(&self, committed: &Committed<'_>) -> Result<()> {
         committed
             .open()
             .chain(committed.sealed)
-            .try_for_each(|file| self.place(file).map(drop))
+            .try_for_each(|file| self.place(file).map(drop))?;
+        match &self.claiming {
+            None => Ok(()),
+            Some(claiming) => claiming.prove(&self.bucket, committed.export_id, committed.claims),
+        }
     }
 
     /// Nobody puts a part into an upload of another process, and none without parts is sealed (rule 3).
@@ -309,6 +372,9 @@ impl Destination for Objects {
             committed.open().next().is_none(),
             "an upload of another process is open"
         );
+        if let Some(claiming) = &self.claiming {
+            claiming.take(&self.bucket, committed.export_id, self.process)?;
+        }
         let mut recovery = Recovery::of_nothing(committed);
         recovery.manifest = self.publish_all(committed)?;
         Ok(recovery)
@@ -392,9 +458,10 @@ impl Destination for Objects {
                 return Ok(());
             }
             let version = there.as_ref().map(|there| there.version.as_str());
-            let put = self
-                .bucket
-                .put("object.summary", SUMMARY, text.to_vec(), version)?;
+            let put = match self.needs_conditions() {
+                true => (self.bucket).put("object.summary", SUMMARY, text.to_vec(), version)?,
+                false => (self.bucket).overwrite("object.summary", SUMMARY, text.to_vec())?,
+            };
             if let PutOutcome::Done(_) = put {
                 return Ok(());
             }
@@ -459,67 +526,5 @@ impl Destination for Objects {
             })
         });
         Ok(parts.collect())
-    }
-}
-
-impl ExportFiles for Objects {
-    fn manifest_name(&self) -> Option<String> {
-        Some(MANIFEST.to_owned())
-    }
-
-    fn finished(&self, committed: Option<&Committed<'_>>) -> Result<Manifest> {
-        let mut manifest = Manifest::default();
-        for (name, _) in self.bucket.list(MANIFEST.trim_end_matches('/'))? {
-            let found = self.bucket.get(&name)?;
-            let found = found.with_context(|| format!("`{}` is gone", self.display_of(&name)))?;
-            let shown = name.strip_prefix(MANIFEST).unwrap_or(&name);
-            let lines = found.bytes.split(|byte| *byte == b'\n');
-            for line in lines.filter(|line| !line.is_empty()) {
-                let entry: Entry = match serde_json::from_slice(line) {
-                    Ok(entry) => entry,
-                    Err(error) => {
-                        manifest.faults.push(format!("{shown}: {error}"));
-                        continue;
-                    }
-                };
-                if committed.is_some_and(|committed| committed.export_id != entry.export_id) {
-                    manifest
-                        .faults
-                        .push(format!("{shown} is of the export {}", entry.export_id));
-                }
-                if self.part_of(&entry.file).is_none() {
-                    manifest.faults.push(format!(
-                        "{shown}: `{}` is not a name of this export's objects",
-                        entry.file.escape_debug()
-                    ));
-                    continue;
-                }
-                manifest.entries.push(entry);
-            }
-        }
-        manifest.mark.entries = manifest.entries.len() as u64;
-        Ok(manifest)
-    }
-
-    /// Uploads are not listed.
-    fn count_unfinished(&self) -> Result<usize> {
-        Ok(0)
-    }
-
-    fn length_of(&self, name: &str) -> Result<Option<u64>> {
-        self.bucket.length(name)
-    }
-
-    fn open_file(&self, name: &str) -> Result<Option<Box<dyn PartReader>>> {
-        let reader = self.bucket.reader(name)?;
-        Ok(reader.map(|reader| Box::new(reader) as Box<dyn PartReader>))
-    }
-
-    fn display_of(&self, name: &str) -> String {
-        self.bucket.address().of(name)
-    }
-
-    fn address_of(&self, name: &str) -> Result<PathBuf> {
-        Ok(self.display_of(name).into())
     }
 }

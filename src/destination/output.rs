@@ -22,6 +22,8 @@ pub enum Output {
     Append(String),
     /// Objects: a series of parts for each range, where its state is in an object store.
     Objects,
+    /// Objects below this address, whose state is elsewhere.
+    ObjectsAt(String),
     /// Standard output: written at least once, since a pipe cannot be rewound.
     StandardOutput,
 }
@@ -30,14 +32,17 @@ impl Output {
     /// The series that `range` is written to: its own in a directory, otherwise the one of all ranges.
     pub fn series_of(&self, range: RangeId) -> u32 {
         match self {
-            Self::Table(_) | Self::Directory(_) | Self::Objects => range.0,
+            Self::Table(_) | Self::Directory(_) | Self::Objects | Self::ObjectsAt(_) => range.0,
             Self::File(_) | Self::Append(_) | Self::StandardOutput => 0,
         }
     }
 
     /// Whether each range has a series of its own.
     pub fn has_series_of_ranges(&self) -> bool {
-        matches!(self, Self::Table(_) | Self::Directory(_) | Self::Objects)
+        matches!(
+            self,
+            Self::Table(_) | Self::Directory(_) | Self::Objects | Self::ObjectsAt(_)
+        )
     }
 
     /// The directory or file; none for standard output, and for a table whose state directory has another name than
@@ -49,7 +54,7 @@ impl Output {
             Self::Directory(path) | Self::File(path) | Self::Append(path) => {
                 Some(base.join(path).components().collect())
             }
-            Self::Objects | Self::StandardOutput => None,
+            Self::Objects | Self::ObjectsAt(_) | Self::StandardOutput => None,
         }
     }
 }

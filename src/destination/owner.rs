@@ -37,7 +37,8 @@ pub struct Owner {
     format: String,
     /// The export whose output it is.
     pub export_id: uuid::Uuid,
-    /// Its state file, relative to the output's directory if the state's directory holds that.
+    /// Its state file, relative to the output's directory if the state's directory holds that; or the address of its
+    /// state in an object store.
     pub state: String,
 }
 
@@ -116,8 +117,11 @@ impl Owner {
             .with_context(|| format!("cannot write `{}`", shown_path(&path)))
     }
 
-    /// The path of the state that it names.
+    /// The path of the state that it names, or its address.
     pub fn state_path(&self, names: &FileNames) -> PathBuf {
+        if self.state.contains("://") {
+            return PathBuf::from(&self.state);
+        }
         names.directory().join(&self.state)
     }
 
@@ -317,6 +321,7 @@ mod tests {
             series: &[],
             sealed: &[],
             manifest: ManifestMark::default(),
+            claims: &[],
         }
     }
 

@@ -40,11 +40,9 @@ pub fn at(place: Place<'_>, read_earlier: ReadEarlier) -> Box<dyn Destination> {
             let names = FileNames::new(output, base, container, extension);
             Box::new(Local::new(names, place.state_path, read_earlier))
         }
-        // A state in a file never has objects: `state::file::read` refuses it.
-        Output::Objects | Output::StandardOutput => Box::new(StandardOutput::new(
-            place.state_path,
-            read_earlier,
-            place.is_for_terminals,
-        )),
+        // Objects are opened by their addresses.
+        Output::Objects | Output::ObjectsAt(_) | Output::StandardOutput => Box::new(
+            StandardOutput::new(place.state_path, read_earlier, place.is_for_terminals),
+        ),
     }
 }

@@ -97,6 +97,19 @@ pub trait Destination: ExportFiles {
     /// Any error of the operating system.
     fn prepare(&self) -> Result<()>;
 
+    /// Whether the place has a claim of its own, since its state is elsewhere and something else than that decides who
+    /// may write here. Then a state is committed once, with the [`claims`](Self::claims), before anything here is
+    /// changed, also where a lock guards the state.
+    fn has_claim(&self) -> bool {
+        false
+    }
+
+    /// The ids of which the claim of the place has one, for the state to keep: that of this process, and those of
+    /// earlier ones until the claim is known to be its own.
+    fn claims(&self) -> Vec<uuid::Uuid> {
+        Vec::new()
+    }
+
     /// Locks it for this process, if the place has locks: from here on nothing is written without the locks
     /// of the state and its own.
     ///

@@ -27,6 +27,7 @@ pub struct Limits {
 pub type AskWidth = fn() -> Option<usize>;
 
 /// Renders changes, up to the limits.
+#[derive(Clone)]
 pub struct ChangeEncoder {
     renderer: Renderer,
     /// Asks for the width to which lines are cut, if that may change.
@@ -61,18 +62,14 @@ impl ChangeEncoder {
         Self { width: ask, ..self }
     }
 
-    /// Makes it the encoder of the only series of a tail.
+    /// Makes it the encoder of each series of a tail. Limits need a tail that has one series.
     pub fn into_encoders(self) -> Box<NewEncoder> {
-        let only = std::sync::Mutex::new(Some(self));
+        let model = std::sync::Mutex::new(self);
         Box::new(move || {
-            let encoder = only
+            let model = model
                 .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .take();
-            match encoder {
-                Some(encoder) => Ok(Box::new(encoder) as Box<dyn Encoder>),
-                None => anyhow::bail!("a tail writes a single series"),
-            }
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            Ok(Box::new(model.clone()) as Box<dyn Encoder>)
         })
     }
 

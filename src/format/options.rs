@@ -38,6 +38,19 @@ impl Format {
         }
     }
 
+    /// The extension that `text` is, of any format and compression.
+    pub fn extension_named(text: &str) -> Option<&'static str> {
+        let compressions = [
+            Compression::None,
+            Compression::Gzip(1),
+            Compression::Zstd(1),
+        ];
+        [Self::Jsonl, Self::Csv, Self::Parquet, Self::Arrow]
+            .into_iter()
+            .flat_map(|format| compressions.map(|compression| format.extension(compression)))
+            .find(|known| *known == text)
+    }
+
     /// Whether rows have columns, which need a [`TableLayout`](crate::schema::TableLayout).
     pub fn has_columns(self) -> bool {
         match self {

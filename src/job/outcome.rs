@@ -78,7 +78,7 @@ pub(super) async fn finish(
     let container = job.connected.source.container.clone();
     let manifest = job.destination.manifest_place();
     let output = Arc::clone(&job.destination);
-    let remote_state = again.and_then(ResumeCommand::state_object);
+    let remote_state = again.and_then(ResumeCommand::address);
     let before = job.ledger.state().totals;
     let budget = job.connected.client.traffic().budget();
     let max_ru = budget.map(|budget| budget.per_second() as u32);
@@ -209,9 +209,9 @@ impl<'a> RunSummary<'a> {
 
 /// Whether there is a state to continue from.
 fn is_there(again: &ResumeCommand) -> bool {
-    match &again.objects {
+    match &again.object {
         None => again.state_path.exists(),
-        Some(address) => may_be_at(address),
+        Some(object) => may_be_at(object),
     }
 }
 

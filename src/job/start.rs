@@ -20,7 +20,7 @@ use crate::cosmos::cursor::FeedRequest;
 use crate::cosmos::pin::Pinned;
 use crate::cosmos::position::ensure_of;
 use crate::cosmos::retry::RetryLimit;
-use crate::destination::{Destination, Kind, Place, Recovery, at};
+use crate::destination::{Destination, Kind, Place, Recovery};
 use crate::durable::{parent_of, shown_path};
 use crate::error::{
     Annotate, ExitCode, attached_exit_code, is_of_the_system, usage, with_exit_code, with_hint,
@@ -32,7 +32,7 @@ use crate::feed::{
 use crate::format::EncoderOptions;
 use crate::format::encoders;
 use crate::monitor::{Begun, Monitor};
-use crate::objects::Address;
+use crate::objects::ObjectAddress;
 use crate::observe::{Details, Observer, ProgressLine, SnapshotNotices};
 use crate::process;
 use crate::reader::ReadEnd;
@@ -45,7 +45,7 @@ use crate::state::ledger::{Ledger, seal_open, take_over};
 use crate::state::local::LocalState;
 use crate::state::model::{JobKind, Settings, State};
 use crate::state::store::StateStore;
-use crate::state::{destination_at, destination_of, no_export_at, state_at, store_at};
+use crate::state::{StateAt, destination_of, no_export_at, open, state_at, store_at};
 
 /// Ranges pinned at the same time.
 pub(super) const PARALLEL_PINS: usize = 64;
@@ -80,13 +80,13 @@ pub(super) fn claim(path: &Path) -> Result<(Claimed, Option<State>)> {
     Ok((claimed, state))
 }
 
-/// The same for the export at `address`. The first commit claims the state.
-fn claim_at(address: &Address) -> Result<(Claimed, State)> {
-    let store = store_at(address)?;
-    let state = state_at(store.as_ref())?.ok_or_else(|| no_export_at(address))?;
+/// The same for a state in this object. The first commit claims it.
+fn claim_at(object: &ObjectAddress) -> Result<(Claimed, State)> {
+    let store = store_at(object)?;
+    let state = state_at(store.as_ref(), object)?.ok_or_else(|| no_export_at(object))?;
     let (claimed, text) = Claimed::take(store, file::claim_of)?;
     // As it is now: the first look only explains what is no state.
-    let text = text.ok_or_else(|| no_export_at(address))?;
+    let text = text.ok_or_else(|| no_export_at(object))?;
     let now = file::parse(&text)?;
     ensure!(
         now.export_id == state.export_id && now.options.output == state.options.output,
@@ -134,10 +134,11 @@ pub(super) async fn begin<'a>(
         state_path,
         is_for_terminals: false,
     };
-    let mut destination = match &plan.objects {
-        None => at(place, file::read_earlier),
-        Some(address) => destination_at(address, container, place.extension)?,
+    let state_at = match &plan.state_object {
+        Some(object) => StateAt::Object(object),
+        None => StateAt::file(state_path),
     };
+    let mut destination = open(place, state_at)?;
     // While another process writes there, the check means nothing; its lock is noticed below.
     if !(plan.force && destination.is_in_use()) {
         check_output(plan.force, destination.as_ref())?;
@@ -150,13 +151,13 @@ pub(super) async fn begin<'a>(
         Some(asked) => Some(query::ask(&connected, asked, report).await?),
         None => None,
     };
-    let store: Option<Box<dyn StateStore>> = match (&plan.objects, state_path) {
-        (Some(address), _) => Some(store_at(address)?),
-        (None, Some(path)) => Some(Box::new(LocalState::new(path))),
-        (None, None) => None,
+    let store: Option<Box<dyn StateStore>> = match state_at {
+        StateAt::Object(object) => Some(store_at(object)?),
+        StateAt::File(path) => Some(Box::new(LocalState::new(path))),
+        StateAt::Nowhere => None,
     };
     let claimed = match store {
-        Some(store) => Some(Claimed::take(store, file::claim_of)?.0),
+        Some(store) => Some(claim_new(store, &plan)?),
         None => None,
     };
     destination.prepare()?;
@@ -223,8 +224,8 @@ pub(super) async fn begin<'a>(
     job.request_charge = request_charge;
     job.unread = unread;
     watch(&mut job, monitor, report);
-    let again = match &plan.objects {
-        Some(address) => Some(ResumeCommand::of_objects(address)),
+    let again = match &plan.state_object {
+        Some(object) => Some(ResumeCommand::of_object(object)),
         None => plan.state_path.as_deref().map(ResumeCommand::of),
     };
     Ok(Prepared {
@@ -233,6 +234,23 @@ pub(super) async fn begin<'a>(
         again,
         summary: plan.summary,
     })
+}
+
+/// Takes the right to commit to a state that does not exist yet. Where the output is, its destination sees to that.
+fn claim_new(store: Box<dyn StateStore>, plan: &ExportPlan) -> Result<Claimed> {
+    let (claimed, text) = Claimed::take(store, file::claim_of)?;
+    let again = match (&plan.state_object, &plan.state_path) {
+        (Some(object), _) => ResumeCommand::of_object(object),
+        (None, Some(path)) if plan.has_objects() => ResumeCommand::of(path),
+        (None, _) => return Ok(claimed),
+    };
+    if text.is_none() {
+        return Ok(claimed);
+    }
+    Err(usage(
+        format!("`{}` already exists", claimed.display()),
+        format!("continue the export with `{again}`, or choose another state"),
+    ))
 }
 
 /// An export or a resume that is ready to run.
@@ -407,7 +425,7 @@ pub(super) async fn go_on<'a>(
     let cannot = || format!("cannot resume from `{}`", shown_path(&path));
     let again = plan.command();
     // Before the lock, which would leave a file beside something that is not a state.
-    if plan.objects.is_none() {
+    if plan.state_object.is_none() {
         file::load(path)?;
     }
     // After an error of the operating system the next resume tries again: nothing has changed.
@@ -415,13 +433,13 @@ pub(super) async fn go_on<'a>(
         true => resumable(error, Some(&again)),
         false => error,
     };
-    let (mut claimed, mut state) = match &plan.objects {
+    let (mut claimed, mut state) = match &plan.state_object {
         None => {
             let (claimed, state) = claim(path).map_err(try_again)?;
             let state = state.with_context(|| format!("`{}` is gone", shown_path(&path)))?;
             (claimed, state)
         }
-        Some(address) => claim_at(address).with_context(cannot)?,
+        Some(object) => claim_at(object).with_context(cannot)?,
     };
     if state.kind != JobKind::Export {
         return Err(usage(
@@ -450,10 +468,11 @@ pub(super) async fn go_on<'a>(
     for range in &state.ranges {
         check_position(range, &state.source.container_rid).with_context(cannot)?;
     }
-    let mut destination = match &plan.objects {
-        None => destination_of(&state, parent_of(path), Some(path)),
-        Some(address) => destination_at(address, &state.source.container, state.extension())?,
+    let state_at = match &plan.state_object {
+        None => StateAt::File(path),
+        Some(object) => StateAt::Object(object),
     };
+    let mut destination = destination_of(&state, parent_of(path), state_at).with_context(cannot)?;
     destination
         .prove(&state.committed())
         .map_err(try_again)

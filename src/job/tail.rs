@@ -1,6 +1,6 @@
 //! Starts a tail, and reports its end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Connected;
 use super::coordinator::{Coordinator, Finished, Job, Stop};
-use super::definition::Unread;
+use super::definition::{self, Unread};
 use super::retention;
 use super::scope::{ranges_of, scope};
 use super::start::{check_position, same_container, watch};
@@ -17,7 +17,7 @@ use super::watch::{Watch, WatchEnd};
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{ServiceError, Verdict};
 use crate::count::count;
-use crate::destination::{Destination, Kind, Output, Place, Recovery, at};
+use crate::destination::{Destination, Kind, Output, Place, Recovery};
 use crate::durable::{self, shown_path};
 use crate::error::{
     Annotate, ExitCode, find, is_broken_pipe, usage, with_exit_code, with_further_hint, with_hint,
@@ -28,6 +28,7 @@ use crate::format::Compression;
 use crate::format::Format;
 use crate::format::Limits;
 use crate::monitor::Monitor;
+use crate::objects::ObjectAddress;
 use crate::observe::{Announcement, Details, Observer, TailNotices, rfc3339};
 use crate::reader::ReadEnd;
 use crate::report::Report;
@@ -35,11 +36,12 @@ use crate::schema::TableForm;
 use crate::settings::{TailPlan, mode_text};
 use crate::signal::{self, Shutdown};
 use crate::state::claim::Claimed;
-use crate::state::destination_of;
 use crate::state::file;
 use crate::state::ledger::{Ledger, take_over};
 use crate::state::local::LocalState;
 use crate::state::model::{FrozenOptions, JobKind, State};
+use crate::state::store::StateStore;
+use crate::state::{StateAt, destination_of, ensure_is_kept_at, open, store_at};
 
 /// The most ranges that are polled at the same time by default.
 const MAX_CONCURRENT: usize = 256;
@@ -60,14 +62,15 @@ pub async fn tail(
 ) -> Result<ExitCode> {
     let started = Instant::now();
     // Before anything is read, since the state may be unusable or of another tail.
-    let earlier = match plan.state_path.as_deref() {
-        Some(path) if durable::is_plain_file(path).exit_code(ExitCode::Usage)? => {
+    let earlier = match state_at(&plan) {
+        StateAt::File(path) if durable::is_plain_file(path).exit_code(ExitCode::Usage)? => {
             // Before the lock, which would leave a file beside something that is not a state.
             load(path, &plan)?;
             let (claimed, _) = Claimed::take(Box::new(LocalState::new(path)), file::claim_of)?;
             Some((claimed, load(path, &plan)?))
         }
-        _ => None,
+        StateAt::Object(object) => load_object(object, &plan)?,
+        StateAt::File(_) | StateAt::Nowhere => None,
     };
     let source = earlier.as_ref().map(|(_, state)| &state.source);
     let connected = connect(source).await?;
@@ -81,12 +84,9 @@ pub async fn tail(
         }
         None => begin(&plan, &connected, scope).await?,
     };
+    let definition = definition::read(&connected, ready.destination.as_ref(), report).await;
     shutdown.begin()?;
-    let state_path = ready
-        .claimed
-        .as_ref()
-        .and_then(Claimed::path)
-        .map(Path::to_owned);
+    let shown_state = ready.claimed.as_ref().map(Claimed::display);
     let (mode, from) = (ready.state.options.mode, ready.state.options.from);
     let before = ready.state.totals;
     let what = format!(
@@ -95,12 +95,15 @@ pub async fn tail(
         connected.source.database,
         connected.source.container
     );
+    if let Some(definition) = definition {
+        definition.write(&ready.state, ready.destination.as_ref(), report)?;
+    }
     let mut job = job(&plan, connected, ready, new_encoder, &what, report)?;
     watch(&mut job, monitor, report);
     let finished = match Coordinator::run(job, report, shutdown).await {
         Ok(finished) => finished,
         Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::Done),
-        Err(error) => return Err(explain(error, mode, from, &plan, state_path.as_deref())),
+        Err(error) => return Err(explain(error, mode, from, &plan, shown_state.as_deref())),
     };
     let shown = finished
         .state
@@ -192,7 +195,7 @@ fn conclude(
     ));
     match finished.stop {
         Some(Stop::Signal(code)) => {
-            if plan.state_path.is_some() {
+            if !matches!(state_at(plan), StateAt::Nowhere) {
                 report.notice(&format!("to continue, {}", run_again(plan)));
             }
             code
@@ -210,9 +213,37 @@ struct Ready {
     is_new: bool,
 }
 
+/// Where the state of a tail is.
+fn state_at(plan: &TailPlan) -> StateAt<'_> {
+    match &plan.state_object {
+        Some(object) => StateAt::Object(object),
+        None => StateAt::file(plan.state_path.as_deref()),
+    }
+}
+
 /// Reads the state of an earlier tail.
 fn load(path: &Path, plan: &TailPlan) -> Result<State> {
-    let state = file::load(path)?;
+    of_this_tail(file::load(path)?, path, plan)
+}
+
+/// The same from an object store; none if there is no state yet. The first commit claims it.
+fn load_object(object: &ObjectAddress, plan: &TailPlan) -> Result<Option<(Claimed, State)>> {
+    let shown = object.to_string();
+    let (claimed, text) = Claimed::take(store_at(object)?, file::claim_of)?;
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let state = file::parse(&text).and_then(|state| {
+        ensure_is_kept_at(&state, object)?;
+        Ok(state)
+    });
+    let state = state.with_context(|| format!("cannot continue from `{shown}`"))?;
+    let state = of_this_tail(state, Path::new(&shown), plan)?;
+    Ok(Some((claimed, state)))
+}
+
+/// A state at `path` that this tail can continue from.
+fn of_this_tail(state: State, path: &Path, plan: &TailPlan) -> Result<State> {
     if state.kind != JobKind::Tail {
         return Err(usage(
             format!("`{}` is the state of an export", shown_path(&path)),
@@ -295,8 +326,9 @@ fn continue_from(
     }
     // A state that was moved beside its file names the same file by another path.
     let output = |output: &Output| match output {
-        Output::Append(path) => Some(plan.base.join(path)),
-        _ => None,
+        Output::ObjectsAt(address) => Some(PathBuf::from(address)),
+        Output::Objects => Some(PathBuf::from(&state_path)),
+        output => output.path(&plan.base),
     };
     if output(&then.output) != output(&now.output) {
         let text = |own: &Output| match output(own) {
@@ -308,7 +340,8 @@ fn continue_from(
     state.settings = plan.settings.clone();
     // It ends where the container is now.
     state.begin_run(false);
-    let mut destination = destination_of(&state, &plan.base, claimed.path());
+    let at = state_at(plan);
+    let mut destination = destination_of(&state, &plan.base, at).with_context(cannot)?;
     destination.prove(&state.committed()).with_context(cannot)?;
     destination.lock(claimed.ownership())?;
     let recovery =
@@ -328,30 +361,38 @@ fn continue_from(
 /// Begins a tail that has no state yet.
 async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<Ready> {
     let format = Format::Jsonl;
-    let state_path = plan.state_path.as_deref();
     let place = Place {
         output: &plan.output,
         base: &plan.base,
         container: &connected.source.container,
         extension: format.name(),
-        state_path,
+        state_path: None,
         is_for_terminals: true,
     };
-    let mut destination = at(place, file::read_earlier);
+    let at = state_at(plan);
+    let mut destination = open(place, at)?;
     // Before anything is written beside it.
     destination.ensure_free()?;
-    let claimed = match state_path {
-        Some(path) => {
-            let (claimed, stored) = Claimed::take(Box::new(LocalState::new(path)), file::claim_of)?;
+    let store: Option<Box<dyn StateStore>> = match at {
+        StateAt::File(path) => Some(Box::new(LocalState::new(path))),
+        StateAt::Object(object) => Some(store_at(object)?),
+        StateAt::Nowhere => None,
+    };
+    let claimed = match store {
+        Some(store) => {
+            let (claimed, stored) = Claimed::take(store, file::claim_of)?;
             // Another tail may have started between the first check and the lock.
             if stored.is_some() {
                 return Err(usage(
                     format!(
                         "another tail has just begun to keep its position in `{}`",
-                        shown_path(&path)
+                        claimed.display()
                     ),
                     "name another state, or start again to continue from there",
                 ));
+            }
+            if plan.output.has_series_of_ranges() {
+                destination.prepare()?;
             }
             destination.lock(claimed.ownership())?;
             destination.ensure_free()?;
@@ -409,7 +450,7 @@ fn explain(
     mode: FeedMode,
     from: ChangeFeedStart,
     plan: &TailPlan,
-    state: Option<&Path>,
+    state: Option<&str>,
 ) -> anyhow::Error {
     let refused = find::<ServiceError>(&error).map(|refused| (refused.status, refused.verdict));
     let error = match (refused, mode, from) {
@@ -426,7 +467,7 @@ fn explain(
         ),
         _ => error,
     };
-    let Some(path) = state else {
+    let Some(shown) = state else {
         return error;
     };
     let error = match refused {
@@ -435,8 +476,7 @@ fn explain(
         _ => with_further_hint(
             error,
             format!(
-                "the position is saved in `{}`; to continue, {}",
-                shown_path(&path),
+                "the position is saved in `{shown}`; to continue, {}",
                 run_again(plan)
             ),
         ),

@@ -141,12 +141,23 @@ impl Address {
         format!("{self}{name}")
     }
 
-    /// The address that `directory` is in, if this is an address in that directory of an export.
-    pub fn parent_of(mut self, directory: &str) -> Self {
-        if let Some(parent) = self.path.strip_suffix(directory) {
-            self.path = parent.trim_end_matches('/').to_owned();
-        }
-        self
+    /// The address above it, and the last part of its path; `None` if it has one part only.
+    pub fn split_last(&self) -> Option<(Self, String)> {
+        let (above, last) = self.path.rsplit_once('/')?;
+        let above = Self {
+            path: above.to_owned(),
+            ..self.clone()
+        };
+        Some((above, last.to_owned()))
+    }
+
+    /// The address that it is in, if it ends in the path `end`.
+    pub fn without_end(&self, end: &str) -> Option<Self> {
+        let path = self.path.strip_suffix(end)?.strip_suffix('/')?;
+        Some(Self {
+            path: path.to_owned(),
+            ..self.clone()
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use object_store::multipart::PartId;
@@ -15,8 +15,9 @@ use object_store::{Error, ObjectStoreExt, PutMode, PutOptions, RetryConfig, Upda
 use tokio::sync::Semaphore;
 
 use super::address::{Address, Store};
-use super::clients::{Client, TIMEOUT, TIMEOUT_ONCE, client};
-use super::explain::{explained, is_missing_container};
+use super::clients::{Client, TIMEOUT, TIMEOUT_ONCE, client, region_of};
+use super::explain::{explained, is_missing_container, is_of_another_region};
+use crate::error::with_hint;
 use crate::failpoint;
 
 /// Parts under way at a time.
@@ -215,13 +216,36 @@ impl Bucket {
         bytes: Vec<u8>,
         expected: Option<&str>,
     ) -> Result<PutOutcome> {
-        let mode = match expected {
-            None => PutMode::Create,
-            Some(version) => PutMode::Update(UpdateVersion {
-                e_tag: Some(version.to_owned()),
-                version: None,
-            }),
-        };
+        self.put_as(
+            step,
+            name,
+            bytes,
+            match expected {
+                None => PutMode::Create,
+                Some(version) => PutMode::Update(UpdateVersion {
+                    e_tag: Some(version.to_owned()),
+                    version: None,
+                }),
+            },
+        )
+    }
+
+    /// Puts an object in place of whatever is there: for stores without conditional writes.
+    ///
+    /// # Errors
+    ///
+    /// As of [`put`](Self::put).
+    pub fn overwrite(&self, step: &'static str, name: &str, bytes: Vec<u8>) -> Result<PutOutcome> {
+        self.put_as(step, name, bytes, PutMode::Overwrite)
+    }
+
+    fn put_as(
+        &self,
+        step: &'static str,
+        name: &str,
+        bytes: Vec<u8>,
+        mode: PutMode,
+    ) -> Result<PutOutcome> {
         let path = self.path(name);
         let store = self.once.clone();
         failpoint::call(step)?;
@@ -351,7 +375,19 @@ impl Bucket {
     }
 
     fn explain(&self, verb: &str, name: &str, error: Error) -> anyhow::Error {
-        explained(verb, &self.address.of(name), error)
+        let shown = self.address.of(name);
+        if self.address.store() == Store::S3 && is_of_another_region(&error.to_string()) {
+            let address = self.address.clone();
+            let region = wait(async move { region_of(&address).await });
+            if let Some(region) = region {
+                return with_hint(
+                    anyhow!("the bucket is in the region {region}")
+                        .context(format!("cannot {verb} `{shown}`")),
+                    format!("set AWS_REGION={region}"),
+                );
+            }
+        }
+        explained(verb, &shown, error)
     }
 }
 

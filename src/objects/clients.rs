@@ -1,6 +1,7 @@
 //! The clients of stores, as the environment says how to reach them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
@@ -90,12 +91,9 @@ fn s3(address: &Address, retry: RetryConfig, timeout: &str) -> Result<Client> {
     {
         set(AmazonS3ConfigKey::Region, region);
     }
-    let variables = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
-    let of_environment = variables.iter().find_map(|name| std::env::var(name).ok());
-    let endpoint = of_environment.as_deref().or(profile.get("endpoint_url"));
-    if let Some(endpoint) = endpoint {
-        set(AmazonS3ConfigKey::Endpoint, endpoint);
-        if is_loopback(endpoint) {
+    if let Some(endpoint) = endpoint(&profile) {
+        set(AmazonS3ConfigKey::Endpoint, &endpoint);
+        if is_loopback(&endpoint) {
             set(
                 AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp),
                 "true",
@@ -136,6 +134,29 @@ fn s3(address: &Address, retry: RetryConfig, timeout: &str) -> Result<Client> {
             )
         })?;
     Ok(Arc::new(store))
+}
+
+/// The endpoint of S3, if it is not that of Amazon.
+fn endpoint(profile: &Profile) -> Option<String> {
+    let variables = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+    let of_environment = variables.iter().find_map(|name| std::env::var(name).ok());
+    of_environment.or_else(|| profile.get("endpoint_url").map(str::to_owned))
+}
+
+/// The region of the bucket of `address`, as its store says it to anybody. No credential is sent.
+pub(super) async fn region_of(address: &Address) -> Option<String> {
+    let profile = Profile::of_environment().ok()?;
+    let endpoint = endpoint(&profile).unwrap_or_else(|| "https://s3.amazonaws.com".to_owned());
+    let url = format!("{}/{}", endpoint.trim_end_matches('/'), address.container());
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(Duration::from_secs(10))
+        .build();
+    let answer = client.ok()?.head(url).send().await.ok()?;
+    let region = answer.headers().get("x-amz-bucket-region")?.to_str().ok()?;
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let is_region = (1..=32).contains(&region.len()) && region.chars().all(plain);
+    is_region.then(|| region.to_owned())
 }
 
 /// Whether an endpoint is on this machine, where plain HTTP is in order.

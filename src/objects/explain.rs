@@ -7,6 +7,12 @@ use crate::error::with_hint;
 
 const NO_CONTAINER: &[&str] = &["ContainerNotFound", "ContainerBeingDeleted", "NoSuchBucket"];
 
+const ANOTHER_REGION: &[&str] = &[
+    "PermanentRedirect",
+    "AuthorizationHeaderMalformed",
+    "Received redirect without LOCATION",
+];
+
 const AUTHENTICATION: &str = "check the credential of the storage account (its key, its signature, or the identity in the \
     environment): a signature may have expired, and the clock of this machine must be right";
 
@@ -65,11 +71,7 @@ const HINTS: [(&[&str], &str); 15] = [
     ),
     (&["AccessDenied"], PERMISSION_OF_S3),
     (
-        &[
-            "PermanentRedirect",
-            "AuthorizationHeaderMalformed",
-            "Received redirect without LOCATION",
-        ],
+        ANOTHER_REGION,
         "the bucket may be in another region: set AWS_REGION to it",
     ),
     (
@@ -93,8 +95,8 @@ const HINTS: [(&[&str], &str); 15] = [
     ),
     (
         &["NotImplemented"],
-        "this store has no conditional writes, so it cannot keep the state of an export: export to a directory, and \
-         copy it",
+        "this store has no conditional writes, so it cannot keep the state of an export: keep that on a disk, for an \
+         export to another path: --state FILE",
     ),
     (
         &[
@@ -110,6 +112,11 @@ const HINTS: [(&[&str], &str); 15] = [
 /// Whether `text` says that there is no container.
 pub(super) fn is_missing_container(text: &str) -> bool {
     NO_CONTAINER.iter().any(|code| text.contains(code))
+}
+
+/// Whether `text` says that the bucket is in another region.
+pub(super) fn is_of_another_region(text: &str) -> bool {
+    ANOTHER_REGION.iter().any(|word| text.contains(word))
 }
 
 /// The error of a call that does `verb` to the object or the place `shown`.

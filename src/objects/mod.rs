@@ -12,7 +12,9 @@ mod bucket;
 mod clients;
 #[cfg(feature = "object-stores")]
 mod explain;
+mod object;
 
 pub use address::Address;
 #[cfg(feature = "object-stores")]
 pub use bucket::{Bucket, Found, PutOutcome, UploadedPiece};
+pub use object::ObjectAddress;

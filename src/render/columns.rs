@@ -40,7 +40,7 @@ pub(super) struct Style {
 }
 
 /// The columns. They grow with the values shown in them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Columns {
     style: Style,
     /// None if the id is the partition key.

@@ -128,7 +128,7 @@ pub struct RenderOptions {
 }
 
 /// Shows changes, one after another. It keeps the widths of columns, the day, and its buffers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Renderer {
     format: ChangeFormat,
     fields: Option<Fields>,

@@ -131,6 +131,9 @@ fn columns_of(layout: &TableLayout) -> String {
 
 /// Where an export writes. Two paths of one place are the same.
 pub(super) fn output(frozen: &FrozenIn<'_>, given: &Location) -> Comparison {
+    if let Output::ObjectsAt(own) = &frozen.options.output {
+        return Comparison::of(Some(own.clone()), &given.to_string());
+    }
     if let (Output::Objects, Location::Objects(given)) = (&frozen.options.output, given) {
         let own = frozen.base.to_string_lossy();
         return Comparison::of(Some(own.into_owned()), &given.to_string());

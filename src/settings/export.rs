@@ -8,6 +8,7 @@ use super::columns::ColumnsPlan;
 use super::feed_start::feed_start;
 use super::files::{FilesPlan, check_row_groups, default_rotation};
 use super::given::{Given, default_settings};
+use super::objects::{StateOfObjects, absolute_state, object_of_state, objects};
 use super::output_name::ensure_no_extension;
 use super::query::QueryPlan;
 use super::table;
@@ -20,7 +21,7 @@ use crate::durable::{parent_of, shown_path};
 use crate::error::usage;
 use crate::feed::Scope;
 use crate::format::Extension;
-use crate::objects::Address;
+use crate::objects::{Address, ObjectAddress};
 use crate::report::SummaryFormat;
 use crate::schema::TableForm;
 use crate::state::model::{FrozenOptions, Settings};
@@ -36,8 +37,8 @@ pub struct ExportPlan {
     pub settings: Settings,
     /// Where to keep the state; `None` for standard output without `--state`.
     pub state_path: Option<PathBuf>,
-    /// Where the output and the state are, if that is in an object store.
-    pub objects: Option<Address>,
+    /// The object of the state, if that is in an object store.
+    pub state_object: Option<ObjectAddress>,
     /// The base of relative output paths: the directory of the state file.
     pub base: PathBuf,
     /// Whether to replace the output of an earlier export.
@@ -64,12 +65,12 @@ impl ExportPlan {
         };
         let mut absolute =
             std::path::absolute(path).context("cannot make the output path absolute")?;
-        let typed_state = match given.typed(&table::EXPORT_STATE) {
-            Some(path) => {
-                Some(std::path::absolute(path).context("cannot make the state path absolute")?)
-            }
-            None => None,
-        };
+        let typed = given.typed(&table::EXPORT_STATE);
+        if let Some(Location::Objects(address)) = &typed {
+            return Self::with_state_object(given, address, &location, (output, &absolute));
+        }
+        let typed_state = typed.as_ref().and_then(Location::path).map(absolute_state);
+        let typed_state = typed_state.transpose()?;
         if matches!(output, OutputKind::Directory) {
             absolute = real(&absolute);
         }
@@ -103,7 +104,7 @@ impl ExportPlan {
             Place {
                 output: relative,
                 state_path,
-                objects: None,
+                state_object: None,
                 base,
                 shown: match output {
                     OutputKind::StandardOutput => "standard output".to_owned(),
@@ -111,6 +112,45 @@ impl ExportPlan {
                 },
             },
         )
+    }
+
+    /// An export to `output` of this machine, with its state in an object store.
+    fn with_state_object(
+        given: &Given,
+        state: &Address,
+        location: &Location,
+        output: (OutputKind, &Path),
+    ) -> Result<Self> {
+        if given.is_on(&table::FORCE) {
+            return Err(usage(
+                "--force does not replace a state in an object store",
+                "choose another state and another output, or delete both first",
+            ));
+        }
+        let (kind, absolute) = output;
+        let absolute = match kind {
+            OutputKind::Directory => real(absolute),
+            _ => absolute.to_owned(),
+        };
+        Self::of(
+            given,
+            location,
+            Place {
+                output: kind.settled(&absolute, None).at(&absolute)?,
+                state_path: None,
+                state_object: Some(object_of_state(state)?),
+                base: PathBuf::from("."),
+                shown: match kind {
+                    OutputKind::StandardOutput => "standard output".to_owned(),
+                    _ => location.to_string(),
+                },
+            },
+        )
+    }
+
+    /// Whether the output is in an object store.
+    pub fn has_objects(&self) -> bool {
+        matches!(self.options.output, Output::Objects | Output::ObjectsAt(_))
     }
 
     /// The export that a plan prepares.
@@ -122,7 +162,7 @@ impl ExportPlan {
                 // The shards have outputs of their own.
                 output: Output::StandardOutput,
                 state_path: None,
-                objects: None,
+                state_object: None,
                 base: PathBuf::from("."),
                 shown: String::new(),
             },
@@ -152,7 +192,7 @@ impl ExportPlan {
                 // Each container has an output of its own.
                 output: Output::StandardOutput,
                 state_path: None,
-                objects: None,
+                state_object: None,
                 base: PathBuf::from("."),
                 shown: String::new(),
             },
@@ -188,7 +228,7 @@ impl ExportPlan {
             query: None,
             settings,
             state_path: Some(base.join(STATE_FILE)),
-            objects: None,
+            state_object: None,
             base,
             force: false,
             destination: directory.display().to_string(),
@@ -196,37 +236,28 @@ impl ExportPlan {
         })
     }
 
-    /// An export to an object store, with its state there.
+    /// An export to an object store, with its state there unless that is to be elsewhere.
     fn to_objects(given: &Given, address: &Address, location: &Location) -> Result<Self> {
-        if given.is_typed(&table::EXPORT_STATE.row) {
-            return Err(usage(
-                "the state of an export to an object store is kept there, so --state cannot name a file",
-                "leave --state out: `cosmos-tail resume` takes the address of the export",
-            ));
-        }
         if given.is_on(&table::FORCE) {
             return Err(usage(
                 "--force does not replace an export in an object store",
                 "choose another path, or delete the objects there first",
             ));
         }
-        if let Some(extension) = Extension::of(address.path()) {
-            return Err(usage(
-                format!(
-                    "`{address}` has the extension .{}, but an export to an object store is a directory",
-                    extension.text
-                ),
-                "choose a path without it, and the format with --format",
-            ));
-        }
+        let (output, state) = objects(address, given.typed(&table::EXPORT_STATE))?;
+        let (state_path, state_object) = match state {
+            StateOfObjects::File(path) => (Some(path), None),
+            StateOfObjects::Object(object) => (None, Some(object)),
+        };
+        let base = state_path.as_deref().map(parent_of);
         Self::of(
             given,
             location,
             Place {
-                output: Output::Objects,
-                state_path: None,
-                objects: Some(address.clone()),
-                base: PathBuf::from("."),
+                output,
+                base: base.unwrap_or(Path::new(".")).to_owned(),
+                state_path,
+                state_object,
                 shown: address.to_string(),
             },
         )
@@ -274,7 +305,7 @@ impl ExportPlan {
             query,
             settings,
             state_path: place.state_path,
-            objects: place.objects,
+            state_object: place.state_object,
             base: place.base,
             force: given.is_on(&table::FORCE),
             destination: place.shown,
@@ -342,7 +373,7 @@ pub(super) fn ensure_snapshot(mode: Mode, from: bool) -> Result<()> {
 struct Place {
     output: Output,
     state_path: Option<PathBuf>,
-    objects: Option<Address>,
+    state_object: Option<ObjectAddress>,
     base: PathBuf,
     shown: String,
 }

@@ -136,12 +136,17 @@ fn csv_options(given: &Given, format: Format) -> Result<Option<CsvOptions>> {
 pub(super) fn default_rotation(settings: &mut Settings, format: Format, output: &Location) {
     let is_in_parts = !output.is_standard_stream() && !format.commits_within_files();
     if is_in_parts || matches!(output, Location::Objects(_)) {
-        settings.rotate_bytes = Some(WHOLE_ROTATE_BYTES);
-        settings.rotate_interval_ms = Some(milliseconds(WHOLE_ROTATE_INTERVAL));
+        finish_files(settings);
     }
     if format == Format::Parquet {
         settings.row_group_bytes = Some(PARQUET_ROW_GROUP_BYTES);
     }
+}
+
+/// Has files be finished as time passes, and before they are large.
+pub(super) fn finish_files(settings: &mut Settings) {
+    settings.rotate_bytes = Some(WHOLE_ROTATE_BYTES);
+    settings.rotate_interval_ms = Some(milliseconds(WHOLE_ROTATE_INTERVAL));
 }
 
 /// Checks that row groups are set only for a format that has them.

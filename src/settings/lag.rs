@@ -55,9 +55,8 @@ impl LagPlan {
                 leases: ContainerNames::of_leases(&given.get(&table::LAG_LEASES)?)?,
             },
             None => LagOf::State(state_path_of(
-                given,
                 given.typed(&table::LAG_PATH),
-                &table::LAG_STATE,
+                given.typed(&table::LAG_STATE),
             )?),
         };
         Ok(Self {

@@ -21,6 +21,7 @@ mod given;
 mod lag;
 mod leases;
 mod monitor;
+mod objects;
 mod output_name;
 mod permissions;
 mod plan;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use super::files::check_row_groups;
 use super::given::Given;
 use super::resolved::ResolvedValue;
-use super::setting::{FrozenIn, Setting};
+use super::setting::FrozenIn;
 use super::table;
 use crate::cli::location::Location;
 use crate::destination::{STATE_OBJECT, find_state};
@@ -16,17 +16,18 @@ use crate::durable::{parent_of, shown_path};
 use crate::error::usage;
 use crate::escape::shell_word;
 use crate::format::Format;
-use crate::objects::Address;
+use crate::objects::ObjectAddress;
 use crate::report::SummaryFormat;
 use crate::state::model::{FrozenOptions, Settings};
+use crate::state::state_object;
 
 /// What a resume does.
 #[derive(Debug)]
 pub struct ResumePlan {
     /// The state file.
     pub state_path: PathBuf,
-    /// The place of the export and of its state, if that is in an object store; then the path is only for messages.
-    pub objects: Option<Address>,
+    /// The object of the state, if it is in an object store; then the path is only for messages.
+    pub state_object: Option<ObjectAddress>,
     /// Whether to discard open files that do not match the state.
     pub repair: bool,
     /// Whether to add columns for what has drifted.
@@ -46,26 +47,33 @@ impl ResumePlan {
     /// If there is no state, or two; or if its path cannot be made absolute.
     pub fn new(given: &Given) -> Result<Self> {
         let named = given.typed(&table::RESUME_PATH);
-        let objects = match &named {
-            Some(Location::Objects(address)) => Some(address.clone()),
-            _ => None,
-        };
-        let state_path = match &objects {
-            None => {
-                let named = named.as_ref().and_then(Location::path).map(Path::to_owned);
-                state_path_of(given, named, &table::RESUME_STATE)?
+        let typed = given.typed(&table::RESUME_STATE);
+        let object = match (&named, &typed) {
+            (Some(Location::Objects(address)), None) | (None, Some(Location::Objects(address))) => {
+                Some(state_object(address))
             }
-            Some(address) if given.is_typed(&table::RESUME_STATE.row) => {
+            (Some(Location::Objects(_)), Some(_)) | (Some(_), Some(Location::Objects(_))) => {
                 return Err(usage(
-                    format!("`{address}` has a state of its own, but --state names another one"),
-                    "name one of them",
+                    "the export is named twice: by its place, and by its state",
+                    "leave the first out: the state knows its output",
                 ));
             }
-            Some(address) => address.to_string().into(),
+            _ => None,
+        };
+        let state_path = match &object {
+            None => {
+                let path = |location: Option<Location>| location?.path().map(Path::to_owned);
+                state_path_of(path(named), path(typed))?
+            }
+            // As it is typed.
+            Some(object) => match object.name == STATE_OBJECT {
+                true => object.place.to_string().into(),
+                false => object.to_string().into(),
+            },
         };
         Ok(Self {
             state_path,
-            objects,
+            state_object: object,
             repair: given.is_on(&table::REPAIR),
             widen: given.is_on(&table::WIDEN),
             summary: given.get(&table::SUMMARY)?,
@@ -88,7 +96,7 @@ impl ResumePlan {
     pub(super) fn of_shard(given: &Given, state_path: PathBuf, summary: SummaryFormat) -> Self {
         Self {
             state_path,
-            objects: None,
+            state_object: None,
             repair: false,
             widen: false,
             summary,
@@ -124,7 +132,7 @@ impl ResumePlan {
     ///
     /// A usage error (exit code 2) that names both values.
     pub fn ensure_agrees(&self, options: &FrozenOptions) -> Result<()> {
-        let base = match &self.objects {
+        let base = match &self.state_object {
             None => parent_of(&self.state_path),
             Some(_) => &self.state_path,
         };
@@ -178,7 +186,7 @@ impl ResumePlan {
     /// The command that continues this resume if it is stopped: with its options, unless the state has them.
     pub fn command(&self) -> ResumeCommand {
         let mut command = ResumeCommand::of(&self.state_path);
-        command.objects.clone_from(&self.objects);
+        command.object.clone_from(&self.state_object);
         if !self.given.is_on(&table::SAVE_OPTIONS) {
             command.options = self.given.changed_options();
         }
@@ -200,20 +208,16 @@ impl ResumePlan {
 /// # Errors
 ///
 /// If there is no state, or two; or if its path cannot be made absolute.
-pub(super) fn state_path_of(
-    given: &Given,
-    named: Option<PathBuf>,
-    state: &Setting<PathBuf>,
-) -> Result<PathBuf> {
+pub(super) fn state_path_of(named: Option<PathBuf>, state: Option<PathBuf>) -> Result<PathBuf> {
     let absolute =
         |path: &Path| std::path::absolute(path).context("cannot make the state path absolute");
     // What is no state is refused when it is read.
     let by_flag = |path: &Path| absolute(&find_state(path)?.unwrap_or_else(|| path.to_owned()));
     let Some(named) = named else {
-        return by_flag(&given.get(state)?);
+        return by_flag(&state.context("there is no state")?);
     };
     let own = find_state(&named)?;
-    let Some(typed) = given.typed(state) else {
+    let Some(typed) = state else {
         let Some(own) = own else {
             return Err(usage(
                 format!("`{}` has no state of an export", shown_path(&named)),
@@ -256,8 +260,8 @@ fn is_same(one: &Path, other: &Path) -> bool {
 pub struct ResumeCommand {
     /// The state file.
     pub state_path: PathBuf,
-    /// The place of the export, if it is in an object store.
-    pub objects: Option<Address>,
+    /// The object of the state, if it is in an object store.
+    pub object: Option<ObjectAddress>,
     /// Options that the state does not have, as words for a shell.
     options: Vec<String>,
 }
@@ -267,22 +271,25 @@ impl ResumeCommand {
     pub fn of(state_path: &Path) -> Self {
         Self {
             state_path: state_path.to_owned(),
-            objects: None,
+            object: None,
             options: Vec::new(),
         }
     }
 
     /// The address of the state, if it is in an object store.
-    pub fn state_object(&self) -> Option<String> {
-        let address = self.objects.as_ref()?;
-        Some(address.of(STATE_OBJECT))
+    pub fn address(&self) -> Option<String> {
+        self.object.as_ref().map(ObjectAddress::to_string)
     }
 
     /// With the options of the state in an object store.
-    pub fn of_objects(address: &Address) -> Self {
+    pub fn of_object(object: &ObjectAddress) -> Self {
+        let named = match object.name == STATE_OBJECT {
+            true => object.place.to_string(),
+            false => object.to_string(),
+        };
         Self {
-            objects: Some(address.clone()),
-            ..Self::of(Path::new(&address.to_string()))
+            object: Some(object.clone()),
+            ..Self::of(Path::new(&named))
         }
     }
 }
@@ -290,7 +297,7 @@ impl ResumeCommand {
 impl fmt::Display for ResumeCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = shell_word(&self.state_path);
-        match &self.objects {
+        match &self.object {
             None => write!(f, "cosmos-tail resume --state {state}")?,
             Some(_) => write!(f, "cosmos-tail resume {state}")?,
         }

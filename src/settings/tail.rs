@@ -6,18 +6,21 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use time::OffsetDateTime;
 
+use super::files::finish_files;
 use super::given::{Given, default_settings};
+use super::objects::{StateOfObjects, object_of_state, objects};
 use super::output_name::ensure_json_lines;
 use super::table;
 use crate::cli::Command;
 use crate::cli::choices::{ColorChoice, Mode, TailFormat};
 use crate::cli::location::Location;
-use crate::destination::Output;
 use crate::destination::names::FileNames;
+use crate::destination::{Output, STATE_FILE, StateDirectory, Table, real};
 use crate::durable::{parent_of, shown_path};
 use crate::error::usage;
 use crate::feed::{ChangeFeedStart, FeedMode, RecordForm};
 use crate::format::Format;
+use crate::objects::{Address, ObjectAddress};
 use crate::state::model::Settings;
 
 /// What a tail does.
@@ -45,8 +48,10 @@ pub struct TailPlan {
     pub records: Option<RecordForm>,
     /// Whether a program makes the lines.
     pub has_program: bool,
-    /// Where to keep the state, if anywhere.
+    /// The file of the state, if it is one.
     pub state_path: Option<PathBuf>,
+    /// The object of the state, if it is in an object store.
+    pub state_object: Option<ObjectAddress>,
     /// The base of relative output paths.
     pub base: PathBuf,
     /// How the feed is read and the position saved.
@@ -79,64 +84,19 @@ impl TailPlan {
                  it; or read the past with --mode latest",
             ));
         }
-        let absolute = |path: &Path| {
-            std::path::absolute(path).with_context(|| format!("cannot use `{}`", shown_path(&path)))
-        };
-        let output_path = given.typed(&table::TAIL_OUTPUT);
-        if let Some(Location::Objects(address)) = &output_path {
-            return Err(usage(
-                format!("`{address}` is in an object store, where a file cannot be appended to"),
-                "`export --follow -o` writes files there that are finished as time passes",
-            ));
-        }
-        let output_path = output_path
-            .as_ref()
-            .and_then(Location::path)
-            .map(absolute)
-            .transpose()?;
-        let output = match &output_path {
-            Some(path) if path.is_dir() => {
-                return Err(usage(
-                    format!("`{}` is a directory", shown_path(&path)),
-                    "a tail writes one file; `export --follow -o DIR` writes one for each range",
-                ));
-            }
-            Some(path) => Output::Append(unicode(path)?),
-            None => Output::StandardOutput,
-        };
-        if output_path.is_some() && (max.is_some() || until.is_some()) {
+        let place = TailPlace::new(given)?;
+        let has_output = !matches!(place.output, Output::StandardOutput);
+        if has_output && (max.is_some() || until.is_some()) {
             return Err(usage(
                 "with -o a tail cannot stop in the middle of a page, as --max and --until require",
                 "a file is committed in whole pages, so that it holds each change once: leave -o out and \
                  redirect with `> FILE`, or stop with --until-caught-up or --idle-timeout",
             ));
         }
-        let default_state =
-            FileNames::new(&output, Path::new("."), "", Format::Jsonl.name()).default_state();
-        let state_path = match given.typed(&table::TAIL_STATE) {
-            Some(path) => Some(absolute(&path)?),
-            None => default_state,
-        };
-        if let Some(path) = &output_path
-            && !state_path.as_deref().is_some_and(Path::exists)
-        {
-            ensure_json_lines(
-                path,
-                "a tail writes",
-                "`export --follow` writes other formats",
-            )?;
-        }
-        let base = state_path
-            .as_deref()
-            .map_or_else(|| PathBuf::from("."), |path| parent_of(path).to_owned());
-        let output = match output_path
-            .as_deref()
-            .and_then(|path| path.strip_prefix(&base).ok())
-        {
-            Some(relative) => Output::Append(unicode(relative)?),
-            None => output,
-        };
         let mut settings = default_settings(Command::Tail)?;
+        if place.output.has_series_of_ranges() {
+            finish_files(&mut settings);
+        }
         given.store_in(&mut settings)?;
         settings.follow = !until_caught_up;
         Ok(Self {
@@ -148,17 +108,133 @@ impl TailPlan {
             idle_timeout: given.typed(&table::IDLE_TIMEOUT),
             partition_key: given.list(&table::PARTITION_KEY),
             ranges: given.list(&table::RANGE),
-            records: match output {
-                Output::Append(_) => records(given, mode)?,
-                _ => None,
+            records: match has_output {
+                true => records(given, mode)?,
+                false => None,
             },
             has_program: given.typed(&table::JQ).is_some(),
-            output,
-            state_path,
-            base,
+            output: place.output,
+            state_path: place.state_path,
+            state_object: place.state_object,
+            base: place.base,
             settings,
         })
     }
+}
+
+/// Where a tail writes, and where its state is.
+struct TailPlace {
+    output: Output,
+    state_path: Option<PathBuf>,
+    state_object: Option<ObjectAddress>,
+    base: PathBuf,
+}
+
+impl TailPlace {
+    fn new(given: &Given) -> Result<Self> {
+        let location = given.typed(&table::TAIL_OUTPUT);
+        let path = match &location {
+            Some(Location::Objects(address)) => return Self::of_objects(given, address),
+            Some(location) => location.path(),
+            None => None,
+        };
+        let state = given.typed(&table::TAIL_STATE);
+        if let Some(path) = path
+            && (path.is_dir() || ends_as_directory(path))
+        {
+            return Self::of_directory(path, state);
+        }
+        let path = path.map(absolute).transpose()?;
+        let output = match &path {
+            Some(path) => Output::Append(unicode(path)?),
+            None => Output::StandardOutput,
+        };
+        let names = FileNames::new(&output, Path::new("."), "", Format::Jsonl.name());
+        let (state_path, state_object) = match state {
+            Some(Location::Objects(address)) => (None, Some(object_of_state(&address)?)),
+            Some(Location::Local(path)) => (Some(absolute(&path)?), None),
+            Some(Location::StandardStream) | None => (names.default_state(), None),
+        };
+        let is_begun = state_object.is_some() || state_path.as_deref().is_some_and(Path::exists);
+        if let Some(path) = path.as_deref().filter(|_| !is_begun) {
+            ensure_json_lines(
+                path,
+                "a tail writes",
+                "`export --follow` writes other formats",
+            )?;
+        }
+        let base = state_path.as_deref().map(parent_of);
+        let base = base.unwrap_or(Path::new(".")).to_owned();
+        let relative = path
+            .as_deref()
+            .and_then(|path| path.strip_prefix(&base).ok());
+        Ok(Self {
+            output: match relative {
+                Some(relative) => Output::Append(unicode(relative)?),
+                None => output,
+            },
+            state_path,
+            state_object,
+            base,
+        })
+    }
+
+    /// Files of each range in a directory.
+    fn of_directory(path: &Path, state: Option<Location>) -> Result<Self> {
+        let directory = real(&absolute(path)?);
+        let state_path = state.as_ref().and_then(Location::path);
+        let state_path = state_path.map(absolute).transpose()?;
+        let state_directory = StateDirectory::choose(&directory, state_path.as_deref());
+        let own = state_directory.of(&directory);
+        let state_object = match &state {
+            Some(Location::Objects(address)) => Some(object_of_state(address)?),
+            _ => None,
+        };
+        let state_path = match state_object {
+            Some(_) => None,
+            None => Some(state_path.unwrap_or_else(|| own.join(STATE_FILE))),
+        };
+        let base = state_path.as_deref().map(parent_of);
+        let base = base.unwrap_or(Path::new(".")).to_owned();
+        Ok(Self {
+            output: Output::Table(Table {
+                directory: match base == own {
+                    true => None,
+                    false => Some(unicode(&directory)?),
+                },
+                state_directory,
+                shard: None,
+            }),
+            state_path,
+            state_object,
+            base,
+        })
+    }
+
+    /// Objects of each range.
+    fn of_objects(given: &Given, address: &Address) -> Result<Self> {
+        let (output, state) = objects(address, given.typed(&table::TAIL_STATE))?;
+        let (state_path, state_object) = match state {
+            StateOfObjects::File(path) => (Some(path), None),
+            StateOfObjects::Object(object) => (None, Some(object)),
+        };
+        let base = state_path.as_deref().map(parent_of);
+        Ok(Self {
+            output,
+            base: base.unwrap_or(Path::new(".")).to_owned(),
+            state_path,
+            state_object,
+        })
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("cannot use `{}`", shown_path(&path)))
+}
+
+fn ends_as_directory(path: &Path) -> bool {
+    let text = path.as_os_str().to_string_lossy();
+    text.ends_with(['/', std::path::MAIN_SEPARATOR])
 }
 
 /// Refuses a form of the changes that contradicts something else.

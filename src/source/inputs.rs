@@ -17,19 +17,21 @@ use crate::count::count;
 use crate::count::{exactly, them};
 use crate::destination::manifest::Entry;
 use crate::destination::{
-    ExportDirectory, ExportFiles, MANIFEST_FILE, Output, STATE_FILE, Shards, find_state,
-    state_directory_of,
+    ExportDirectory, ExportFiles, MANIFEST_FILE, Output, STATE_FILE, STATE_OBJECT, Shards,
+    find_state, state_directory_of,
 };
 use crate::durable::{parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};
 use crate::escape::shell_word;
 use crate::feed::{ContainerAddress, RecordForm};
 use crate::format::Format;
-use crate::objects::Address;
+use crate::objects::{Address, ObjectAddress};
 use crate::state::database_file::DatabaseFile;
 use crate::state::file;
 use crate::state::model::{JobKind, State};
-use crate::state::{destination_at, no_export_at, state_at, store_at};
+use crate::state::{
+    StateAt, destination_of, no_export_at, objects_without_state, state_at, store_at,
+};
 
 /// All inputs, in the order in which they are read.
 #[derive(Debug, Default)]
@@ -276,15 +278,19 @@ impl Inputs {
     /// Adds the finished objects of an export in an object store.
     fn add_objects(&mut self, address: &Address) -> Result<()> {
         let source = PathBuf::from(address.to_string());
+        let object = ObjectAddress::new(address, STATE_OBJECT);
         // Before the manifest, which a running export may extend at any time.
-        let store = store_at(address)?;
-        let state = state_at(store.as_ref())
-            .with_context(|| format!("cannot replay the export of `{address}`"))?
-            .ok_or_else(|| no_export_at(address))?;
+        let store = store_at(&object)?;
+        let state = state_at(store.as_ref(), &object)
+            .with_context(|| format!("cannot replay the export of `{address}`"))?;
+        let Some(state) = state else {
+            let files = objects_without_state(address)?.ok_or_else(|| no_export_at(&object))?;
+            return self.add_export(Arc::from(files as Box<dyn ExportFiles>), None, None);
+        };
         if state.manifest.entries == 0 && state.sealed.is_empty() {
             self.note_empty(&source);
         }
-        let files = destination_at(address, &state.source.container, state.extension())?;
+        let files = destination_of(&state, Path::new("."), StateAt::Object(&object))?;
         self.add_definition(&source, None, Some(state.clone()));
         self.add_export(Arc::from(files as Box<dyn ExportFiles>), Some(state), None)
     }

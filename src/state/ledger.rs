@@ -278,6 +278,7 @@ fn commit_next(
     claimed: &mut Claimed,
 ) -> Result<()> {
     state.generation += 1;
+    state.claims = destination.claims();
     if destination.numbers_batches() {
         let generation = state.generation;
         for file in &mut state.sealed {
@@ -309,7 +310,7 @@ pub fn take_over(
     repair: bool,
 ) -> Result<Recovery> {
     // Before anything is completed or removed: from here on no earlier process can commit.
-    if claimed.is_claimed_by_a_commit() {
+    if claimed.is_claimed_by_a_commit() || destination.has_claim() {
         let inheritance = destination.inherit(&state.committed());
         state.inherit(&inheritance);
         commit_next(state, destination, claimed)?;
@@ -350,17 +351,17 @@ mod tests {
 
     use crate::destination::Written;
     use crate::feed::ReachedEnd;
-    use crate::state::destination_of;
     use crate::state::file::tests::sample;
     use crate::state::local::LocalState;
     use crate::state::model::Totals;
+    use crate::state::{StateAt, destination_of};
 
     fn ledger(directory: &Path) -> Ledger {
         let path = directory.join("state.json");
         let store = Box::new(LocalState::new(&path));
         let (claimed, _) = Claimed::take(store, file::claim_of).unwrap();
         let state = sample();
-        let mut destination = destination_of(&state, directory, Some(&path));
+        let mut destination = destination_of(&state, directory, StateAt::File(&path)).unwrap();
         destination.lock(claimed.ownership()).unwrap();
         Ledger::new(state, Arc::from(destination), Some(claimed))
     }

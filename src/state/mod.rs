@@ -18,4 +18,7 @@ pub mod plan_file;
 pub mod snapshot;
 pub mod store;
 
-pub use place::{destination_at, destination_of, may_be_at, no_export_at, state_at, store_at};
+pub use place::{
+    StateAt, destination_of, ensure_is_kept_at, may_be_at, no_export_at, objects_without_state,
+    open, state_at, state_object, store_at,
+};

@@ -63,6 +63,10 @@ pub struct State {
     /// Uploads of parts that are not sealed: a later process aborts them, since no call of a store lists them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uploads: Vec<Upload>,
+    /// Ids of which the claim of the place has one, where the output is in an object store and the state is elsewhere:
+    /// that of this process, and those of processes that may not have written theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<uuid::Uuid>,
     /// How much of the manifest is committed.
     pub manifest: ManifestMark,
     /// Totals over all runs.
@@ -96,6 +100,7 @@ impl State {
             series: Vec::new(),
             sealed: Vec::new(),
             uploads: Vec::new(),
+            claims: Vec::new(),
             manifest: ManifestMark::default(),
             totals: Totals::default(),
             version: VERSION,
@@ -340,6 +345,7 @@ impl State {
             series: &self.series,
             sealed: &self.sealed,
             manifest: self.manifest,
+            claims: &self.claims,
         }
     }
 
@@ -494,10 +500,7 @@ impl State {
             (JobKind::Export, Output::Append(_)) => Err(anyhow::anyhow!(
                 "it is of an export, but its output is a file that only a tail appends to"
             )),
-            (
-                JobKind::Tail,
-                Output::Table(_) | Output::Directory(_) | Output::File(_) | Output::Objects,
-            ) => Err(anyhow::anyhow!(
+            (JobKind::Tail, Output::Directory(_) | Output::File(_)) => Err(anyhow::anyhow!(
                 "it is of a tail, but its output is one that only an export has"
             )),
             _ => Ok(()),

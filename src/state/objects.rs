@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Result, anyhow};
 
 use super::store::{Fence, Put, StateStore, Stored, Version};
-use crate::destination::STATE_OBJECT;
 use crate::durable::Locks;
 use crate::error::with_hint;
 use crate::failpoint;
 use crate::objects::{Bucket, PutOutcome};
 
-/// The state of the export below an address.
+/// A state in an object.
 #[derive(Debug)]
 pub(super) struct ObjectState {
     bucket: Arc<Bucket>,
+    name: String,
     /// Whether the store is known to honour conditions.
     is_tested: AtomicBool,
 }
@@ -24,9 +24,10 @@ pub(super) struct ObjectState {
 const NO_VERSION: &str = "\"00000000000000000000000000000000\"";
 
 impl ObjectState {
-    /// The state of the export below the address of `bucket`.
-    pub(super) fn new(bucket: Arc<Bucket>) -> Self {
+    /// The state in the object `name` below the address of `bucket`.
+    pub(super) fn new(bucket: Arc<Bucket>, name: String) -> Self {
         Self {
+            name,
             is_tested: AtomicBool::new(bucket.honours_conditions()),
             bucket,
         }
@@ -41,19 +42,16 @@ impl ObjectState {
         if self.is_tested.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let put = self.bucket.put(
-            "object.state",
-            STATE_OBJECT,
-            text.to_vec(),
-            Some(NO_VERSION),
-        )?;
+        let put = self
+            .bucket
+            .put("object.state", &self.name, text.to_vec(), Some(NO_VERSION))?;
         match put {
             PutOutcome::Done(_) => Err(with_hint(
                 anyhow!(
                     "the store of `{}` ignores the conditions of writes, so two processes could commit to one state",
                     self.display()
                 ),
-                "use a store with conditional writes, or export to a directory and copy it",
+                "use a store with conditional writes; or keep the state on a disk, for an export to another path: --state FILE",
             )),
             PutOutcome::Conflict => {
                 self.is_tested.store(true, Ordering::Relaxed);
@@ -67,7 +65,7 @@ impl ObjectState {
 
 impl StateStore for ObjectState {
     fn display(&self) -> String {
-        self.bucket.address().of(STATE_OBJECT)
+        self.bucket.address().of(&self.name)
     }
 
     fn fence(&self) -> Fence {
@@ -83,7 +81,7 @@ impl StateStore for ObjectState {
     }
 
     fn load(&self) -> Result<Option<Stored>> {
-        let found = self.bucket.get(STATE_OBJECT)?;
+        let found = self.bucket.get(&self.name)?;
         Ok(found.map(|found| Stored {
             text: found.bytes.to_vec(),
             version: Version::new(found.version),
@@ -100,7 +98,7 @@ impl StateStore for ObjectState {
         };
         let put = self
             .bucket
-            .put("object.state", STATE_OBJECT, text.to_vec(), expected)?;
+            .put("object.state", &self.name, text.to_vec(), expected)?;
         Ok(match put {
             PutOutcome::Done(version) => {
                 self.test_conditions(text)?;

@@ -4,38 +4,107 @@ use std::path::Path;
 #[cfg(feature = "object-stores")]
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use anyhow::{Result, ensure};
+#[cfg(feature = "object-stores")]
+use anyhow::bail;
+use anyhow::{Context, Result, ensure};
 
 use super::file;
 use super::model::{JobKind, State};
 #[cfg(feature = "object-stores")]
 use super::objects::ObjectState;
 use super::store::StateStore;
-use crate::destination::{Destination, Output, Place, at};
+use crate::destination::{Destination, Output, Place, STATE_OBJECT, at as at_path};
 #[cfg(feature = "object-stores")]
-use crate::destination::{Objects, STATE_OBJECT};
+use crate::destination::{Objects, StateElsewhere, state_elsewhere};
 use crate::error::usage;
-use crate::objects::Address;
+#[cfg(feature = "object-stores")]
+use crate::format::Format;
 #[cfg(feature = "object-stores")]
 use crate::objects::Bucket;
+use crate::objects::{Address, ObjectAddress};
 
-/// The destination of `state`. `state_path` is the path of the state itself, if it has one, and relative
-/// paths are relative to `base`.
-pub fn destination_of(
-    state: &State,
-    base: &Path,
-    state_path: Option<&Path>,
-) -> Box<dyn Destination> {
+/// Where a state is.
+#[derive(Debug, Clone, Copy)]
+pub enum StateAt<'a> {
+    /// Nowhere: nothing can be continued.
+    Nowhere,
+    /// This file.
+    File(&'a Path),
+    /// This object.
+    Object(&'a ObjectAddress),
+}
+
+impl<'a> StateAt<'a> {
+    /// The file, or nothing.
+    pub fn file(path: Option<&'a Path>) -> Self {
+        path.map_or(Self::Nowhere, Self::File)
+    }
+}
+
+/// The object of the state that an address names: that itself, if it ends in `.json`, otherwise the one of the export
+/// there.
+pub fn state_object(address: &Address) -> ObjectAddress {
+    if let Some(place) = address.without_end(STATE_OBJECT) {
+        return ObjectAddress::new(&place, STATE_OBJECT);
+    }
+    let named = ObjectAddress::named(address).filter(|named| named.name.ends_with(".json"));
+    named.unwrap_or_else(|| ObjectAddress::new(address, STATE_OBJECT))
+}
+
+/// The destination of `state`, which is at `at`. Relative paths are relative to `base`.
+///
+/// # Errors
+///
+/// If it is not the state of an export that keeps it there, or the environment does not say how to reach a store.
+pub fn destination_of(state: &State, base: &Path, at: StateAt<'_>) -> Result<Box<dyn Destination>> {
     let place = Place {
         output: &state.options.output,
         base,
         container: &state.source.container,
         extension: state.extension(),
-        state_path,
+        state_path: None,
         // A tail renders changes for people.
         is_for_terminals: state.kind == JobKind::Tail,
     };
-    at(place, file::read_earlier)
+    open(place, at)
+}
+
+/// The destination at `place` of an export whose state is at `at`.
+///
+/// # Errors
+///
+/// As of [`destination_of`].
+pub fn open(place: Place<'_>, at: StateAt<'_>) -> Result<Box<dyn Destination>> {
+    match (place.output, at) {
+        (Output::Objects, StateAt::Object(object)) if object.name == STATE_OBJECT => {
+            objects_at(&object.place, place.container, place.extension, None)
+        }
+        (Output::Objects, _) => Err(usage(
+            "it is the state of an export to an object store, and counts only there",
+            "name the address of the export, such as az://CONTAINER/PATH/",
+        )),
+        (Output::ObjectsAt(address), at) => {
+            let address = Address::parse(address).and_then(Result::ok);
+            let address = address.context("the state names an address that is none")?;
+            objects_at(&address, place.container, place.extension, Some(at))
+        }
+        (_, StateAt::Object(object)) => {
+            let shown = object.to_string();
+            let place = Place {
+                state_path: Some(Path::new(&shown)),
+                ..place
+            };
+            Ok(at_path(place, file::read_earlier))
+        }
+        (_, StateAt::File(path)) => {
+            let place = Place {
+                state_path: Some(path),
+                ..place
+            };
+            Ok(at_path(place, file::read_earlier))
+        }
+        (_, StateAt::Nowhere) => Ok(at_path(place, file::read_earlier)),
+    }
 }
 
 /// The objects below `address`: its state and its destination share the clients and what bounds their memory.
@@ -53,75 +122,132 @@ fn bucket(address: &Address) -> Result<Arc<Bucket>> {
     Ok(bucket)
 }
 
-/// The store of the state of the export at `address`.
+/// The store of a state in this object.
 ///
 /// # Errors
 ///
 /// If the environment does not say how to reach it.
-pub fn store_at(address: &Address) -> Result<Box<dyn StateStore>> {
+pub fn store_at(object: &ObjectAddress) -> Result<Box<dyn StateStore>> {
+    #[cfg(feature = "object-stores")]
+    {
+        let bucket = bucket(&object.place)?;
+        Ok(Box::new(ObjectState::new(bucket, object.name.clone())))
+    }
+    #[cfg(not(feature = "object-stores"))]
+    Err(unsupported(&object.place))
+}
+
+/// The objects below `address`; `elsewhere` is where the state is, if it is not there.
+fn objects_at(
+    address: &Address,
+    container: &str,
+    extension: &'static str,
+    elsewhere: Option<StateAt<'_>>,
+) -> Result<Box<dyn Destination>> {
+    #[cfg(feature = "object-stores")]
+    {
+        let objects = Objects::new(bucket(address)?, container, extension);
+        Ok(Box::new(match elsewhere {
+            None => objects,
+            Some(StateAt::Object(object)) => {
+                objects.with_state(StateElsewhere::of_address(&object.to_string()))
+            }
+            Some(StateAt::File(path)) => {
+                let path = path
+                    .to_str()
+                    .context("the path of the state is not Unicode")?;
+                objects.with_state(StateElsewhere::of_path(path))
+            }
+            Some(StateAt::Nowhere) => bail!("objects are written with a state"),
+        }))
+    }
+    #[cfg(not(feature = "object-stores"))]
+    {
+        let _without_a_store = (container, extension, elsewhere);
+        Err(unsupported(address))
+    }
+}
+
+/// The finished objects of the export at `address`, if its state is elsewhere.
+///
+/// # Errors
+///
+/// If that cannot be found out, or the claim there is damaged.
+pub fn objects_without_state(address: &Address) -> Result<Option<Box<dyn Destination>>> {
     #[cfg(feature = "object-stores")]
     {
         let bucket = bucket(address)?;
-        Ok(Box::new(ObjectState::new(bucket)))
+        let Some(claim) = state_elsewhere(&bucket)? else {
+            return Ok(None);
+        };
+        let extension = Format::extension_named(&claim.extension);
+        let extension = extension.context("the claim names an unknown format")?;
+        let objects = Objects::new(bucket, &claim.container, extension);
+        Ok(Some(Box::new(objects)))
     }
     #[cfg(not(feature = "object-stores"))]
     Err(unsupported(address))
 }
 
-/// The destination of an export of `container` to `address`.
+/// The state in `store`, which keeps it in `object`; `None` if there is none.
 ///
 /// # Errors
 ///
-/// If the environment does not say how to reach it.
-pub fn destination_at(
-    address: &Address,
-    container: &str,
-    extension: &'static str,
-) -> Result<Box<dyn Destination>> {
-    #[cfg(feature = "object-stores")]
-    {
-        let bucket = bucket(address)?;
-        Ok(Box::new(Objects::new(bucket, container, extension)))
-    }
-    #[cfg(not(feature = "object-stores"))]
-    {
-        let _without_a_store = (container, extension);
-        Err(unsupported(address))
-    }
-}
-
-/// The state of the export at `address`; `None` if there is none.
-///
-/// # Errors
-///
-/// If it cannot be read, or is no state of an export in an object store.
-pub fn state_at(store: &dyn StateStore) -> Result<Option<State>> {
+/// If it cannot be read, or is of an export that does not keep it there.
+pub fn state_at(store: &dyn StateStore, object: &ObjectAddress) -> Result<Option<State>> {
     let Some(stored) = store.load()? else {
         return Ok(None);
     };
     let state = file::parse(&stored.text)?;
-    ensure!(
-        state.options.output == Output::Objects,
-        "it is the state of an export to somewhere else"
-    );
+    ensure_is_kept_at(&state, object)?;
     Ok(Some(state))
 }
 
-/// Whether there is a state at `address`, or that cannot be found out now: the store may be why a job has failed.
-pub fn may_be_at(address: &Address) -> bool {
+/// Checks that a state is of an export that keeps it in this object.
+///
+/// # Errors
+///
+/// If it is not.
+pub fn ensure_is_kept_at(state: &State, object: &ObjectAddress) -> Result<()> {
+    ensure!(
+        (state.options.output == Output::Objects) == (object.name == STATE_OBJECT),
+        "it is the state of an export to somewhere else"
+    );
+    Ok(())
+}
+
+/// Whether there is a state in this object, or that cannot be found out now: the store may be why a job has failed.
+pub fn may_be_at(object: &ObjectAddress) -> bool {
     #[cfg(feature = "object-stores")]
     {
-        bucket(address).is_ok_and(|bucket| bucket.may_have(STATE_OBJECT))
+        bucket(&object.place).is_ok_and(|bucket| bucket.may_have(&object.name))
     }
     #[cfg(not(feature = "object-stores"))]
     {
-        let _without_a_store = address;
+        let _without_a_store = object;
         false
     }
 }
 
-/// The error for an address without an export.
-pub fn no_export_at(address: &Address) -> anyhow::Error {
+/// The error for an object that is no state.
+pub fn no_export_at(object: &ObjectAddress) -> anyhow::Error {
+    if object.name != STATE_OBJECT {
+        return usage(
+            format!("there is no state at `{object}`"),
+            "check the address: it is the one that `export --state` was given",
+        );
+    }
+    let address = &object.place;
+    #[cfg(feature = "object-stores")]
+    if let Ok(Some(claim)) = bucket(address).and_then(|bucket| state_elsewhere(&bucket)) {
+        return usage(
+            format!(
+                "the state of the export at `{address}` is not there: it is `{}`",
+                claim.of.state.escape_debug()
+            ),
+            format!("name that: {}", claim.of.resume()),
+        );
+    }
     usage(
         format!("there is no export at `{address}`"),
         "check the address: it is the one that `export -o` was given",

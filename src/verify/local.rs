@@ -16,7 +16,7 @@ use crate::objects::Address;
 use crate::report::{Report, SummaryFormat};
 use crate::settings::VerifyPlan;
 use crate::signal::Shutdown;
-use crate::state::{destination_at, no_export_at, state_at, store_at};
+use crate::state::{StateAt, destination_of, no_export_at, state_at, state_object, store_at};
 
 /// Checks an export and prints the findings. The exit code says whether anything is wrong.
 ///
@@ -86,16 +86,17 @@ fn check(path: &Path, depth: Depth) -> Result<Findings> {
     check_state(&path, depth, None).map(|(_, found)| found)
 }
 
-/// The same for an export in an object store.
+/// The same for an export whose state is in an object store.
 fn check_objects(address: &Address, depth: Depth) -> Result<Findings> {
-    let store = store_at(address)?;
+    let object = state_object(address);
+    let store = store_at(&object)?;
     let load = || {
-        let state = state_at(store.as_ref());
+        let state = state_at(store.as_ref(), &object);
         let state = state.with_context(|| format!("cannot verify the export of `{address}`"))?;
-        state.ok_or_else(|| no_export_at(address))
+        state.ok_or_else(|| no_export_at(&object))
     };
     let state = load()?;
-    let destination = destination_at(address, &state.source.container, state.extension())?;
+    let destination = destination_of(&state, Path::new("."), StateAt::Object(&object))?;
     let mut found = Findings::about(&state, store.display());
     check_to(depth, None, &state, destination.as_ref(), &mut found)?;
     if load()?.generation != state.generation {

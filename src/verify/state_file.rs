@@ -9,7 +9,7 @@ use super::findings::{Findings, name_of};
 use crate::durable::{self, Lock, lock_path, parent_of, with_suffix};
 use crate::error::{ExitCode, with_exit_code, with_hint};
 use crate::state::model::State;
-use crate::state::{destination_of, file};
+use crate::state::{StateAt, destination_of, file};
 
 /// Checks the export with the state `path`. `listed` are the names in the directory of its finished files, if it was
 /// listed before.
@@ -26,7 +26,7 @@ pub(super) fn check_state(
     if Lock::is_held(&lock_path(path))? {
         return Err(in_use(path));
     }
-    let destination = destination_of(&state, parent_of(path), Some(path));
+    let destination = destination_of(&state, parent_of(path), StateAt::File(path))?;
     let mut found = Findings::about(&state, path.display().to_string());
     let staged = with_suffix(path, durable::STAGED_SUFFIX);
     if staged.exists() {

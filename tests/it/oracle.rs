@@ -45,8 +45,27 @@ pub(crate) fn judge(gateway: &Gateway, container: &Container, out: &Path) -> Res
     nothing_is_missing(container, &seen)
 }
 
+/// The same of a directory whose state, which is elsewhere, is `state`.
+///
+/// # Errors
+///
+/// What is wrong.
+pub(crate) fn judge_with_state(
+    gateway: &Gateway,
+    container: &Container,
+    out: &Path,
+    state: &[u8],
+) -> Result<(), String> {
+    no_request_is_wrong(gateway)?;
+    let state = file::parse(state).map_err(|error| format!("{error:#}"))?;
+    let entries = manifest(out)?;
+    no_file_is_left_over_but(out, &entries, "state.json.owner")?;
+    let seen = changes_are_there_once(&state, &entries, &container.changes(), out)?;
+    nothing_is_missing(container, &seen)
+}
+
 /// Compares the objects of an export, by their names below its address, with the log of `container`. They are
-/// written to `out`, which is an empty directory.
+/// written to `out`, which is an empty directory. `elsewhere` is the state, if it is not among them.
 ///
 /// # Errors
 ///
@@ -56,6 +75,7 @@ pub(crate) fn judge_objects(
     container: &Container,
     objects: &BTreeMap<String, Vec<u8>>,
     out: &Path,
+    elsewhere: Option<&[u8]>,
 ) -> Result<(), String> {
     no_request_is_wrong(gateway)?;
     let wrong = |error: &dyn std::fmt::Display| error.to_string();
@@ -73,6 +93,7 @@ pub(crate) fn judge_objects(
                 state = Some(parsed);
             }
             Some("manifest-summary.json") => {}
+            Some("claim.json") if elsewhere.is_some() => {}
             Some(own) if own.starts_with("manifest/") => {
                 for line in crate::command::split_lines(bytes) {
                     entries.push(serde_json::from_slice(&line).map_err(|error| wrong(&error))?);
@@ -88,6 +109,12 @@ pub(crate) fn judge_objects(
     if listed != data {
         let difference: Vec<&String> = listed.symmetric_difference(&data).collect();
         return Err(format!("objects left over or missing: {difference:?}"));
+    }
+    if let Some(text) = elsewhere {
+        if state.is_some() {
+            return Err("there are two states".to_owned());
+        }
+        state = Some(file::parse(text).map_err(|error| format!("{error:#}"))?);
     }
     let state = state.ok_or("there is no state")?;
     let log = container.changes();
@@ -277,7 +304,12 @@ fn manifest_in(own: &Path) -> Result<Vec<Entry>, String> {
 }
 
 pub(crate) fn no_file_is_left_over(out: &Path, entries: &[Entry]) -> Result<(), String> {
-    let mut of_the_export: BTreeSet<String> = ["container.json", "state.json", "state.json.lock"]
+    no_file_is_left_over_but(out, entries, "state.json")
+}
+
+/// The same, where the state, or what names it, is the file `state`.
+fn no_file_is_left_over_but(out: &Path, entries: &[Entry], state: &str) -> Result<(), String> {
+    let mut of_the_export: BTreeSet<String> = ["container.json", state, "state.json.lock"]
         .map(str::to_owned)
         .into();
     if !entries.is_empty() {

@@ -1,11 +1,14 @@
 //! An export to a store where things go wrong: runs of it, until it is done, and what the oracle says of it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::{Child, Command};
+
+use tempfile::TempDir;
 
 use crate::command::{Ended, against, cosmos_tail, run, spawn, wait};
 use crate::gateway::{Container, Gateway};
-use crate::oracle::judge_objects;
+use crate::oracle::{judge_objects, judge_with_state};
 use crate::orders::filled;
 use crate::store::{Call, Store, Trouble};
 
@@ -17,6 +20,30 @@ const PREFIX: &str = "exports/orders/";
 /// Runs after which an export that is not done is stuck.
 const PATIENCE: usize = 6;
 
+/// The address of a state that is not where the objects are, and its name in the container.
+const STATE: (&str, &str) = (
+    "az://lake/states/orders/state.json",
+    "states/orders/state.json",
+);
+
+/// Where the output is, and where its state is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sides {
+    /// Objects, with the state among them.
+    Together,
+    /// Objects, with a state on the disk.
+    StateOnDisk,
+    /// Objects, with a state elsewhere in the store.
+    StateElsewhere,
+    /// A directory, with a state in the store.
+    OutputOnDisk,
+}
+
+impl Sides {
+    pub(crate) const APART: [Self; 3] =
+        [Self::StateOnDisk, Self::StateElsewhere, Self::OutputOnDisk];
+}
+
 pub(crate) struct StoreScene {
     pub(crate) gateway: Gateway,
     pub(crate) container: Container,
@@ -24,6 +51,10 @@ pub(crate) struct StoreScene {
     pub(crate) arguments: Vec<String>,
     /// A defect that every run has.
     pub(crate) plant: String,
+    pub(crate) sides: Sides,
+    /// Whether it is a tail, which is continued by the same command.
+    pub(crate) is_tail: bool,
+    pub(crate) disk: TempDir,
 }
 
 impl StoreScene {
@@ -41,6 +72,46 @@ impl StoreScene {
             store: Store::start(),
             arguments: arguments.iter().map(|&one| one.to_owned()).collect(),
             plant: String::new(),
+            sides: Sides::Together,
+            is_tail: false,
+            disk: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// The same with output and state there.
+    pub(crate) fn on(self, sides: Sides) -> Self {
+        let scene = Self { sides, ..self };
+        if sides == Sides::StateOnDisk {
+            scene.store.watch_state_file(scene.state_file());
+        }
+        scene
+    }
+
+    /// The state on the disk.
+    pub(crate) fn state_file(&self) -> PathBuf {
+        self.disk.path().join("state.json")
+    }
+
+    /// The output on the disk.
+    pub(crate) fn output(&self) -> PathBuf {
+        self.disk.path().join("orders")
+    }
+
+    /// What names the export to `resume` and `verify`.
+    fn named(&self) -> String {
+        match self.sides {
+            Sides::Together => ADDRESS.to_owned(),
+            Sides::StateOnDisk => self.state_file().display().to_string(),
+            Sides::StateElsewhere | Sides::OutputOnDisk => STATE.0.to_owned(),
+        }
+    }
+
+    /// The state, if it is not where the objects are.
+    fn state_elsewhere(&self) -> Option<Vec<u8>> {
+        match self.sides {
+            Sides::Together => None,
+            Sides::StateOnDisk => std::fs::read(self.state_file()).ok(),
+            Sides::StateElsewhere | Sides::OutputOnDisk => self.store.objects().remove(STATE.1),
         }
     }
 
@@ -69,7 +140,10 @@ impl StoreScene {
     }
 
     pub(crate) fn has_state(&self) -> bool {
-        self.objects().contains_key("_cosmos-tail/state.json")
+        match self.sides {
+            Sides::Together => self.objects().contains_key("_cosmos-tail/state.json"),
+            _ => self.state_elsewhere().is_some(),
+        }
     }
 
     /// A resume if there is something to resume, otherwise an export. A commit after each page, and one range at a
@@ -77,16 +151,34 @@ impl StoreScene {
     pub(crate) fn next_command(&self) -> Command {
         let mut command = against(&self.gateway);
         self.reach(&mut command);
-        if self.has_state() {
-            command.args(["resume", ADDRESS]);
+        if self.has_state() && !self.is_tail {
+            command.args(["resume", &self.named()]);
         } else {
-            command
-                .args(["export", "-o", ADDRESS])
-                .args(&self.arguments);
+            let output = match self.sides {
+                // A slash at its end: a file would grow.
+                Sides::OutputOnDisk => self.output().join(""),
+                _ => ADDRESS.into(),
+            };
+            command.arg(if self.is_tail { "tail" } else { "export" });
+            command.arg("-o").arg(output);
+            if self.is_tail {
+                command.args(["--until-caught-up", "--page-size", "20"]);
+                command.args(["--rotate-bytes", "4KiB"]);
+                if !self.has_state() {
+                    command.args(["--from", "beginning"]);
+                }
+            } else {
+                command.args(&self.arguments);
+            }
+            if self.sides != Sides::Together {
+                command.args(["--state", &self.named()]);
+            }
+        }
+        if !self.is_tail {
+            command.args(["--checkpoint-bytes", "1"]);
         }
         command
             .args(["--concurrency", "1", "--checkpoint-interval", "1h"])
-            .args(["--checkpoint-bytes", "1"])
             .env("COSMOS_TAIL_LOCKSTEP", "1");
         command
     }
@@ -143,12 +235,19 @@ impl StoreScene {
             return Err(format!("no correct export does this: {violations:?}"));
         }
         let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
-        judge_objects(
-            &self.gateway,
-            &self.container,
-            &self.objects(),
-            directory.path(),
-        )?;
+        let state = self.state_elsewhere();
+        match &state {
+            Some(state) if self.sides == Sides::OutputOnDisk => {
+                judge_with_state(&self.gateway, &self.container, &self.output(), state)?;
+            }
+            _ => judge_objects(
+                &self.gateway,
+                &self.container,
+                &self.objects(),
+                directory.path(),
+                state.as_deref(),
+            )?,
+        }
         let verified = self.verify();
         if verified.code != Some(0) {
             return Err(format!("verify: {}{}", verified.stdout, verified.stderr));
@@ -159,6 +258,6 @@ impl StoreScene {
     pub(crate) fn verify(&self) -> Ended {
         run(self
             .reach(&mut cosmos_tail())
-            .args(["verify", "--strict", ADDRESS]))
+            .args(["verify", "--strict", &self.named()]))
     }
 }

@@ -1,7 +1,5 @@
 //! What `export`, `resume` and `verify` do.
 
-use std::path::PathBuf;
-
 use crate::cli::Command;
 use crate::cli::choices::{Mode, Until};
 use crate::cli::location::Location;
@@ -10,7 +8,7 @@ use crate::feed::{ChangeFeedStart, ReadUntil};
 use crate::report::SummaryFormat;
 use crate::settings::compare;
 use crate::settings::setting::{Comparison, Form, Setting, settings};
-use crate::settings::value::{choice, location, path, place, shown_start, start};
+use crate::settings::value::{choice, location, place, shown_start, start};
 
 /// How times are written, for the help of each flag that takes one.
 pub(super) const TIMES: &str = "A time is a date, which means its midnight, or a date with a time of day: \
@@ -30,7 +28,7 @@ settings! {
              extension, or with a slash at its end, is a directory. In Blob Storage (also \
              abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH/ and \
              https://ACCOUNT.blob.core.windows.net/CONTAINER/PATH/) and in S3 objects appear when they are finished, every \
-             128 MiB or 10 minutes by default; the state is kept there too.",
+             128 MiB or 10 minutes by default; the state is kept there too, unless --state is given.",
         )
         .short('o')
         .required()
@@ -46,9 +44,10 @@ settings! {
         .of(&[Command::Resume])
         .brief("The export: its directory, its file or its state file");
 
-    RESUME_STATE: PathBuf = Setting::new("state", path("FILE"))
-        .help("The state file, if it is not beside the output")
-        .of(&[Command::Resume]);
+    RESUME_STATE: Location = Setting::new("state", place("FILE"))
+        .help("The state, if it is not beside the output: a file, or an object such as az://CONTAINER/states/orders.json")
+        .of(&[Command::Resume])
+        .brief("The state, if it is not beside the output");
 
     ALL_CONTAINERS: bool = Setting::switch("all-containers")
         .help("Export all containers of the database, each to a directory of its own below --output")
@@ -123,9 +122,12 @@ settings! {
         .help("Replace the output of an earlier export")
         .of(&[Command::Export]);
 
-    EXPORT_STATE: PathBuf = Setting::new("state", path("FILE"))
-        .help("Where to keep the state file")
-        .details("Without it an export to standard output keeps no state and cannot be resumed.")
+    EXPORT_STATE: Location = Setting::new("state", place("FILE"))
+        .help("Where to keep the state: a file, or an object such as az://CONTAINER/states/orders.json")
+        .details(
+            "It can be in an object store when the output is on this machine, and the other way round. Without it an export \
+             to standard output keeps no state and cannot be resumed.",
+        )
         .described_default("beside the output")
         .of(&[Command::Export])
         .in_full();

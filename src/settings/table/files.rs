@@ -11,6 +11,7 @@ use crate::settings::setting::{Comparison, DefaultValue, Heading, Setting, setti
 use crate::settings::value::{Value, bytes, choice, milliseconds, text};
 
 const WRITERS: &[Command] = &[Command::Export, Command::Resume];
+const ROTATING: &[Command] = &[Command::Export, Command::Resume, Command::Tail];
 
 settings! {
     FORMAT: ExportFormat = Setting::new("format", choice("FORMAT"))
@@ -95,13 +96,14 @@ settings! {
             "A file of Parquet or Arrow that is not finished does not count: after a crash its changes are read again.",
         )
         .described_default("none; Parquet and Arrow: 128MiB")
+        .defaults(&[(Command::Tail, DefaultValue::Described("128MiB; a file that grows: none"))])
         .kept("rotate_bytes", |settings, limit| {
             settings.rotate_bytes = match limit {
                 Limit::At(bytes) => Some(bytes),
                 Limit::None => None,
             };
         })
-        .of(WRITERS)
+        .of(ROTATING)
         .under(Heading::Files)
         .in_full();
 
@@ -109,13 +111,14 @@ settings! {
         Setting::new("rotate-interval", Value::new("DURATION", values::duration_limit))
             .help("Finish files at least this often, or `none`")
             .described_default("none; Parquet and Arrow: 10m")
+            .defaults(&[(Command::Tail, DefaultValue::Described("10m; a file that grows: none"))])
             .kept("rotate_interval_ms", |settings, limit| {
                 settings.rotate_interval_ms = match limit {
                     Limit::At(interval) => Some(milliseconds(interval)),
                     Limit::None => None,
                 };
             })
-            .of(WRITERS)
+            .of(ROTATING)
             .under(Heading::Files)
         .in_full();
 

@@ -1,6 +1,5 @@
 //! What `tail` does.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -13,7 +12,7 @@ use crate::feed::ChangeFeedStart;
 use crate::render::Fields;
 use crate::settings::setting::{Form, Heading, Setting, settings};
 use crate::settings::value::{
-    Value, choice, duration, location, number, path, start, text, time_or_age,
+    Value, choice, duration, location, number, place, start, text, time_or_age,
 };
 
 const TAIL: &[Command] = &[Command::Tail];
@@ -134,20 +133,21 @@ settings! {
         .of(TAIL)
         .in_full();
 
-    TAIL_OUTPUT: Location = Setting::new("output", location("FILE"))
-        .help("Where to write")
+    TAIL_OUTPUT: Location = Setting::new("output", location("PATH"))
+        .help("Where to write: a file, a directory such as changes/, or a place such as az://CONTAINER/changes/")
         .details(
-            "The file grows under its own name. Together with its state it holds every change exactly once, \
-             across restarts with the same options.",
+            "A file grows under its own name. A directory, and a place in Azure Blob Storage or S3, gets a series of files \
+             for each range, which are finished every 128 MiB or 10 minutes. Together with its state each of them holds \
+             every change exactly once, across restarts with the same options.",
         )
         .described_default("standard output")
         .short('o')
         .frozen("output")
         .of(TAIL)
-        .brief("Write to this file, each change once");
+        .brief("Write there, each change once: a file, DIR/, az://…/");
 
-    TAIL_STATE: PathBuf = Setting::new("state", path("FILE"))
-        .help("Keep the position in this file, and continue from it when started again")
+    TAIL_STATE: Location = Setting::new("state", place("FILE"))
+        .help("Keep the position here, and continue from it when started again: a file, or an object ending in .json")
         .details(
             "It is saved after the output has been flushed. For a pipe that means at least once: after a \
              crash the changes of pages that were not saved are written again.",

@@ -299,9 +299,9 @@ const MOMENTS: &[(&str, &str, &str)] = &[
         "cosmos-tail export -d shop -c orders -o az://lake/orders.parquet",
     ),
     (
-        "export-output-object-and-state",
-        "The output is in Blob Storage, and the state is not.",
-        "cosmos-tail export -d shop -c orders -o az://lake/orders/ --state orders.json",
+        "export-state-without-a-name",
+        "The state is in Blob Storage, under no name.",
+        "cosmos-tail export -d shop -c orders -o az://lake/orders/ --state az://lake/states/",
     ),
     (
         "export-output-object-forced",
@@ -320,12 +320,12 @@ const MOMENTS: &[(&str, &str, &str)] = &[
     ),
     (
         "tail-output-object",
-        "The output of a tail is in Blob Storage.",
+        "The output of a tail is in Blob Storage, and nothing says in which account.",
         "cosmos-tail tail -d shop -c orders -o az://lake/changes/",
     ),
     (
         "export-state-in-a-store",
-        "The state is in an object store.",
+        "The state is in an object store, but not below a path.",
         "cosmos-tail export -d shop -c orders -o orders/ --state az://states/orders.json",
     ),
     (
@@ -581,11 +581,6 @@ const MOMENTS: &[(&str, &str, &str)] = &[
         "tail-all-from-the-past",
         "All versions from the past.",
         "cosmos-tail tail -d shop -c orders --mode all --from 10m",
-    ),
-    (
-        "tail-output-is-a-directory",
-        "A tail to a directory.",
-        "cosmos-tail tail -d shop -c orders -o directory",
     ),
     (
         "tail-max-to-a-file",

@@ -24,7 +24,7 @@ fn calls_of(scene: &StoreScene) -> Vec<Call> {
 }
 
 /// Runs `one` for each of `0..count`, on a few threads. Reports everything that is wrong.
-fn each(count: usize, one: impl Fn(usize) -> Result<(), String> + Sync) {
+pub(super) fn each(count: usize, one: impl Fn(usize) -> Result<(), String> + Sync) {
     let next = AtomicUsize::new(0);
     let wrong = Mutex::new(Vec::new());
     std::thread::scope(|scope| {

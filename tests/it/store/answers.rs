@@ -173,12 +173,16 @@ impl Stored {
     /// A state seals names.
     fn watch_state(&mut self, name: &str, bytes: &[u8]) {
         if name.ends_with("/state.json") {
-            let state: Value = serde_json::from_slice(bytes).unwrap();
-            let sealed = state["state"]["sealed"].as_array();
-            let names = sealed.into_iter().flatten().map(|file| &file["place"]);
-            let names = names.filter_map(Value::as_str).map(str::to_owned);
-            self.watch.sealed.extend(names);
+            self.watch_sealed(bytes);
         }
+    }
+
+    fn watch_sealed(&mut self, state: &[u8]) {
+        let state: Value = serde_json::from_slice(state).unwrap();
+        let sealed = state["state"]["sealed"].as_array();
+        let names = sealed.into_iter().flatten().map(|file| &file["place"]);
+        let names = names.filter_map(Value::as_str).map(str::to_owned);
+        self.watch.sealed.extend(names);
     }
 
     /// A manifest object never changes.
@@ -192,6 +196,11 @@ impl Stored {
 
     /// An object is completed after a commit that seals it, and never with other contents.
     fn watch_completion(&mut self, name: &str, ids: &[String]) {
+        // It is replaced as a whole, so it can be read at any time.
+        let states = self.watch.state_files.iter().map(std::fs::read);
+        for state in states.flatten().collect::<Vec<_>>() {
+            self.watch_sealed(&state);
+        }
         let own = name.rsplit('/').next().unwrap_or(name);
         if !self.watch.sealed.contains(own) {
             let violation = format!("{name} is completed before it is sealed");

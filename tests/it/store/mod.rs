@@ -6,6 +6,7 @@ mod blobs;
 mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::process::Child;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -91,6 +92,8 @@ struct Stored {
 struct Watch {
     /// Names that some stored state has sealed.
     sealed: BTreeSet<String>,
+    /// The states that are files.
+    state_files: Vec<PathBuf>,
     violations: Vec<String>,
 }
 
@@ -171,6 +174,11 @@ impl Store {
     pub(crate) fn is_idle(&self, child: &mut Child) -> bool {
         std::thread::sleep(Duration::from_micros(200));
         child.try_wait().unwrap().is_some()
+    }
+
+    /// A state of the export is this file.
+    pub(crate) fn watch_state_file(&self, path: PathBuf) {
+        self.shared.lock().watch.state_files.push(path);
     }
 
     /// What a correct export does not do.

@@ -1,0 +1,81 @@
+//! Outputs in an object store, and states there.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::cli::location::Location;
+use crate::destination::{Output, STATE_OBJECT};
+use crate::error::usage;
+use crate::format::Extension;
+use crate::objects::{Address, ObjectAddress};
+use crate::state::state_object;
+
+/// Where the state of an output in an object store is.
+#[derive(Debug)]
+pub(super) enum StateOfObjects {
+    /// In a file of this machine.
+    File(PathBuf),
+    /// In an object.
+    Object(ObjectAddress),
+}
+
+/// An output in an object store, and its state: there, unless it is to be elsewhere.
+///
+/// # Errors
+///
+/// If the address is that of an object.
+pub(super) fn objects(
+    address: &Address,
+    state: Option<Location>,
+) -> Result<(Output, StateOfObjects)> {
+    if let Some(extension) = Extension::of(address.path()) {
+        return Err(usage(
+            format!(
+                "`{address}` has the extension .{}, but an output in an object store is a directory",
+                extension.text
+            ),
+            "choose a path without it, and the format with --format",
+        ));
+    }
+    let there = ObjectAddress::new(address, STATE_OBJECT);
+    ensure!(
+        state_object(address) == there,
+        usage(
+            format!("`{address}` names an object, but an output in an object store is a directory"),
+            "choose a path that does not end in .json",
+        )
+    );
+    let state = match state {
+        None | Some(Location::StandardStream) => StateOfObjects::Object(there.clone()),
+        Some(Location::Local(path)) => StateOfObjects::File(absolute_state(&path)?),
+        Some(Location::Objects(state)) => StateOfObjects::Object(object_of_state(&state)?),
+    };
+    let output = match &state {
+        StateOfObjects::Object(object) if *object == there => Output::Objects,
+        _ => Output::ObjectsAt(address.to_string()),
+    };
+    Ok((output, state))
+}
+
+/// The file that --state names.
+pub(super) fn absolute_state(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).context("cannot make the state path absolute")
+}
+
+/// The object that --state names.
+///
+/// # Errors
+///
+/// If it names none.
+pub(super) fn object_of_state(address: &Address) -> Result<ObjectAddress> {
+    let is_object = address.path().ends_with(".json") && ObjectAddress::named(address).is_some();
+    ensure!(
+        is_object,
+        usage(
+            format!("--state `{address}` names no object below a path"),
+            "name one that ends in .json, such as --state az://CONTAINER/states/orders.json",
+        )
+    );
+    Ok(state_object(address))
+}

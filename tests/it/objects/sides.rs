@@ -1,0 +1,295 @@
+//! Exports whose state is not where their output is.
+
+use crate::command::{against, assert_same, cosmos_tail, fail, run, succeed};
+use crate::gateway::Gateway;
+use crate::objects::rig::each;
+use crate::oracle::judge;
+use crate::orders::{fill, filled};
+use crate::replay::content;
+use crate::store::{CallKind, Trouble};
+use crate::store_scene::{Sides, StoreScene};
+use crate::store_trials::{count_calls, takeover};
+
+fn scene(sides: Sides) -> StoreScene {
+    StoreScene::new(2, 60).on(sides)
+}
+
+/// Every which call a process dies at: a seventh of them here, all of them with this variable.
+fn stride() -> usize {
+    match std::env::var_os("COSMOS_TAIL_TEST_EVERY_CALL") {
+        Some(_) => 1,
+        None => 7,
+    }
+}
+
+#[test]
+fn a_process_that_dies_at_any_call_is_resumed_wherever_the_state_is() {
+    for sides in Sides::APART {
+        let count = count_calls(&scene(sides));
+        let first = fastrand::usize(..stride());
+        let moments: Vec<usize> = (first..2 * count).step_by(stride()).collect();
+        each(moments.len(), |number| {
+            let (at, is_after) = (moments[number] / 2, moments[number] % 2 == 1);
+            let kill = match is_after {
+                true => Trouble::KillAfter,
+                false => Trouble::KillBefore,
+            };
+            let scene = scene(sides);
+            let ended = scene.go_on_with(move |number, _| (number == at).then_some(kill));
+            if ended.code.is_some() {
+                return Err(format!(
+                    "{sides:?}, call {at}: it did not die: {}",
+                    ended.stderr
+                ));
+            }
+            // A second time, early in the resume.
+            scene.go_on_with(move |number, _| (number == at % 9).then_some(kill));
+            let finished = scene.finish();
+            finished.map_err(|error| format!("{sides:?}, {kill:?} at call {at}: {error}"))
+        });
+    }
+}
+
+#[test]
+fn any_call_that_fails_is_repeated_or_the_export_is_resumed_wherever_the_state_is() {
+    let troubles = [
+        Trouble::Unanswered,
+        Trouble::Lost,
+        Trouble::Late(3),
+        Trouble::Refused(500, "InternalError"),
+    ];
+    for sides in Sides::APART {
+        let count = count_calls(&scene(sides)) * troubles.len();
+        let first = fastrand::usize(..stride());
+        let moments: Vec<usize> = (first..count).step_by(stride()).collect();
+        each(moments.len(), |number| {
+            let (at, trouble) = (
+                moments[number] / troubles.len(),
+                troubles[moments[number] % troubles.len()],
+            );
+            let scene = scene(sides);
+            let ended = scene.go_on_with(move |number, _| (number == at).then_some(trouble));
+            let judged = match ended.code {
+                Some(0) => scene.judge(),
+                Some(1 | 3) => scene.finish(),
+                other => Err(format!("{other:?}: {}", ended.stderr)),
+            };
+            judged.map_err(|error| format!("{sides:?}, {trouble:?} at call {at}: {error}"))
+        });
+    }
+}
+
+#[test]
+fn a_process_that_was_paused_loses_a_state_elsewhere_in_the_store() {
+    let count = count_calls(&scene(Sides::StateElsewhere));
+    each(6, |number| {
+        let scene = scene(Sides::StateElsewhere);
+        takeover(&scene, number * count / 6, number % 2 == 0).map(drop)
+    });
+}
+
+/// A resume with a copy of the state, as somebody makes it who moves to another machine.
+fn resume_with(
+    scene: &StoreScene,
+    state: &std::path::Path,
+    gateway: &Gateway,
+) -> (Option<i32>, String) {
+    let mut command = against(gateway);
+    let ended = run(scene
+        .reach(&mut command)
+        .args(["resume", "--state"])
+        .arg(state));
+    (ended.code, ended.stderr)
+}
+
+#[test]
+fn a_copy_of_a_state_that_was_left_behind_is_refused() {
+    let scene = scene(Sides::StateOnDisk);
+    let ended = scene.go_on();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let copy = scene.output().with_file_name("copy.json");
+    std::fs::copy(scene.state_file(), &copy).unwrap();
+    scene.store.watch_state_file(copy.clone());
+    // Whoever goes on first has the place.
+    fill(&scene.container, 100..120);
+    let (code, stderr) = resume_with(&scene, &copy, &scene.gateway);
+    assert_eq!(code, Some(0), "{stderr}");
+    fill(&scene.container, 200..220);
+    let before = scene.objects();
+    let (code, stderr) = resume_with(&scene, &scene.state_file(), &scene.gateway);
+    assert_eq!(code, Some(1), "{stderr}");
+    for told in ["it is a copy", "cosmos-tail resume --state", "copy.json"] {
+        assert!(stderr.contains(told), "{told}: {stderr}");
+    }
+    assert_eq!(scene.objects(), before);
+    // The other one goes on, and has everything once.
+    std::fs::copy(&copy, scene.state_file()).unwrap();
+    scene.finish().unwrap();
+}
+
+#[test]
+fn a_process_whose_place_was_claimed_meanwhile_publishes_nothing_more() {
+    let scene = scene(Sides::StateOnDisk);
+    let copy = scene.output().with_file_name("copy.json");
+    // Before the first object is published, an operator starts with a copy of the state.
+    scene.store.script(|_, call| {
+        let is_object = call.kind == CallKind::Head;
+        is_object.then_some(Trouble::Pause)
+    });
+    let mut paused = scene.begin();
+    assert!(scene.store.wait_until_paused(&mut paused));
+    scene.store.clear();
+    std::fs::copy(scene.state_file(), &copy).unwrap();
+    scene.store.watch_state_file(copy.clone());
+    let (code, stderr) = resume_with(&scene, &copy, &scene.gateway);
+    assert_eq!(code, Some(0), "{stderr}");
+    let published = scene.objects();
+    crate::command::signal(&paused, nix::sys::signal::Signal::SIGCONT);
+    let ended = crate::command::wait(paused);
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("another process has claimed"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(scene.objects(), published);
+    std::fs::copy(&copy, scene.state_file()).unwrap();
+    scene.finish().unwrap();
+}
+
+#[test]
+fn an_export_with_its_state_on_the_disk_is_found_by_whoever_reads_its_place() {
+    let scene = scene(Sides::StateOnDisk);
+    let ended = scene.go_on();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let state = scene.state_file().display().to_string();
+    // Its objects are replayed without the state.
+    let (target, copy) = filled(2, 0);
+    let mut replay = against(&target);
+    scene
+        .reach(&mut replay)
+        .args(["replay", StoreScene::address()]);
+    succeed(&mut replay);
+    assert_same(&content(&copy), &content(&scene.container));
+    // What needs the state says where it is.
+    for command in ["verify", "resume"] {
+        let mut command_line = match command {
+            "verify" => cosmos_tail(),
+            _ => against(&scene.gateway),
+        };
+        let refused = fail(
+            scene
+                .reach(&mut command_line)
+                .args([command, StoreScene::address()]),
+            2,
+        );
+        assert!(
+            refused.stderr.contains("cosmos-tail resume --state")
+                && refused.stderr.contains(&state),
+            "{}",
+            refused.stderr
+        );
+    }
+    // Another export does not fit there.
+    let mut other = against(&scene.gateway);
+    let refused = fail(
+        scene
+            .reach(&mut other)
+            .args(["export", "-o", StoreScene::address()]),
+        2,
+    );
+    assert!(
+        refused.stderr.contains("already exists"),
+        "{}",
+        refused.stderr
+    );
+    let mut again = against(&scene.gateway);
+    let refused = fail(
+        scene
+            .reach(&mut again)
+            .args(["export", "-o", StoreScene::address(), "--state", &state]),
+        2,
+    );
+    assert!(
+        refused.stderr.contains("already exists"),
+        "{}",
+        refused.stderr
+    );
+}
+
+fn tail(sides: Sides) -> StoreScene {
+    StoreScene {
+        is_tail: true,
+        ..scene(sides)
+    }
+}
+
+#[test]
+fn a_tail_to_objects_or_a_directory_that_dies_at_any_call_is_continued_by_the_same_command() {
+    for sides in [Sides::Together, Sides::StateOnDisk, Sides::OutputOnDisk] {
+        let count = count_calls(&tail(sides));
+        let first = fastrand::usize(..stride());
+        let moments: Vec<usize> = (first..2 * count).step_by(stride()).collect();
+        each(moments.len(), |number| {
+            let at = moments[number] / 2;
+            let kill = match moments[number] % 2 {
+                0 => Trouble::KillBefore,
+                _ => Trouble::KillAfter,
+            };
+            let scene = tail(sides);
+            scene.go_on_with(move |number, _| (number == at).then_some(kill));
+            fill(&scene.container, 300..320);
+            let finished = scene.finish();
+            finished.map_err(|error| format!("{sides:?}, {kill:?} at call {at}: {error}"))
+        });
+    }
+}
+
+#[test]
+fn a_tail_to_objects_is_no_export() {
+    let scene = tail(Sides::Together);
+    let ended = scene.go_on();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let mut resume = against(&scene.gateway);
+    let refused = fail(
+        scene
+            .reach(&mut resume)
+            .args(["resume", StoreScene::address()]),
+        2,
+    );
+    assert!(
+        refused.stderr.contains("run the same `tail` command again"),
+        "{}",
+        refused.stderr
+    );
+    // In another form it would be another file.
+    let mut other = against(&scene.gateway);
+    let refused = fail(
+        scene
+            .reach(&mut other)
+            .args(["tail", "-o", StoreScene::address(), "--format", "envelope"]),
+        2,
+    );
+    assert!(
+        refused.stderr.contains("give the same options as before"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn a_tail_to_a_directory_is_continued_by_the_same_command() {
+    let (gateway, container) = filled(2, 60);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("changes");
+    for night in 0..3 {
+        fill(&container, night * 100..night * 100 + 30);
+        let mut command = against(&gateway);
+        command.arg("tail").arg("-o").arg(out.join(""));
+        if night == 0 {
+            command.args(["--from", "beginning"]);
+        }
+        succeed(command.args(["--until-caught-up", "--rotate-bytes", "2KiB"]));
+        judge(&gateway, &container, &out).unwrap();
+    }
+}
