@@ -4,6 +4,7 @@
 //! before it is completed. docs/object-store-protocol.md has the rules, by number.
 
 mod claim;
+mod lost;
 mod reading;
 mod uploads;
 
@@ -365,6 +366,13 @@ impl Destination for Objects {
             }
         }
         inheritance
+    }
+
+    fn lost(&self, committed: &Committed<'_>) -> Result<Vec<PartId>> {
+        if let Some(claiming) = &self.claiming {
+            claiming.take(&self.bucket, committed.export_id, self.process)?;
+        }
+        self.lost_of(committed)
     }
 
     fn recover(&self, committed: &Committed<'_>, _: bool) -> Result<Recovery> {

@@ -146,6 +146,16 @@ pub trait Destination: ExportFiles {
         Inheritance::default()
     }
 
+    /// Sealed parts that can no longer be published, since the place has lost what was written: for a repair, which reads
+    /// their spans again. The others may be made visible meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be found out, or their spans cannot be read again.
+    fn lost(&self, _committed: &Committed<'_>) -> Result<Vec<PartId>> {
+        Ok(Vec::new())
+    }
+
     /// Brings the parts into line with what is committed: open ones are cut to their committed length, sealed
     /// ones are published, and those that no state lists are removed. All checks come first. With `repair`,
     /// open parts that contradict the state are dropped.

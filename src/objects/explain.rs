@@ -85,13 +85,13 @@ const HINTS: [(&[&str], &str); 15] = [
     ),
     (
         &["InvalidBlockList"],
-        "Azure removes the parts of an upload a week after the last one: if that is so, the span of this object has to \
-         be exported again, to a new place",
+        "Azure removes the parts of an upload a week after the last one: if that is so, `resume --repair` reads the span \
+         of this object again",
     ),
     (
         &["NoSuchUpload"],
-        "a lifecycle rule removes uploads that are not completed for long: if that is so, the span of this object has \
-         to be exported again, to a new place",
+        "a lifecycle rule removes uploads that are not completed for long: if that is so, `resume --repair` reads the \
+         span of this object again",
     ),
     (
         &["NotImplemented"],

@@ -73,7 +73,10 @@ pub(super) fn object_of_state(address: &Address) -> Result<ObjectAddress> {
     ensure!(
         is_object,
         usage(
-            format!("--state `{address}` names no object below a path"),
+            format!(
+                "--state `{}` names no object below a path",
+                address.to_string().trim_end_matches('/')
+            ),
             "name one that ends in .json, such as --state az://CONTAINER/states/orders.json",
         )
     );

@@ -316,7 +316,17 @@ pub fn take_over(
         commit_next(state, destination, claimed)?;
     }
     destination.abort(&state.uploads);
-    let recovery = destination.recover(&state.committed(), repair)?;
+    let mut given_up = Vec::new();
+    if repair {
+        let lost = destination.lost(&state.committed())?;
+        if !lost.is_empty() {
+            given_up = state.give_up(&lost);
+            commit_next(state, destination, claimed)?;
+        }
+    }
+    let mut recovery = destination.recover(&state.committed(), repair)?;
+    let again = |place: String| format!("the upload of `{place}` is gone: its span is read again");
+    recovery.notices.extend(given_up.into_iter().map(again));
     state.recovered(&recovery);
     Ok(recovery)
 }

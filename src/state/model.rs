@@ -10,7 +10,7 @@ use crate::cosmos::max_ru::MaxRu;
 use crate::cosmos::retry::RetryLimit;
 use crate::destination::names::FileNames;
 use crate::destination::{
-    Committed, FileState, Inheritance, ManifestMark, Output, Recovery, SeriesState, Upload,
+    Committed, FileState, Inheritance, ManifestMark, Output, PartId, Recovery, SeriesState, Upload,
 };
 use crate::feed::{
     ChangeFeedStart, ContainerAddress, Ends, FeedMode, FeedRange, Query, RangeId, RangeSet,
@@ -388,6 +388,21 @@ impl State {
                 self.rewind(&open);
             }
         }
+    }
+
+    /// Gives up sealed parts: their ranges go back to where they began. Returns where the parts were to be.
+    pub fn give_up(&mut self, lost: &[PartId]) -> Vec<String> {
+        let (mut given_up, kept): (Vec<FileState>, Vec<FileState>) =
+            std::mem::take(&mut self.sealed)
+                .into_iter()
+                .partition(|file| lost.contains(&file.id()));
+        self.sealed = kept;
+        given_up.sort_unstable_by_key(FileState::id);
+        // The first of a series is the last to be given up, so its start remains.
+        for file in given_up.iter().rev() {
+            self.rewind(file);
+        }
+        given_up.into_iter().filter_map(|file| file.place).collect()
     }
 
     /// Moves the ranges of a part back to where it began.

@@ -135,7 +135,8 @@ settings! {
     REPAIR: bool = Setting::switch("repair")
         .help("Discard open files that do not match the state, and read their ranges again")
         .details(
-            "Without it such a file is an error that names it. Finished files are never touched.",
+            "Without it such a file is an error that names it. Finished files are never touched. In an object store it is for \
+             uploads that the store has removed.",
         )
         .of(&[Command::Resume])
         .brief("Read again what open files should have");

@@ -293,3 +293,33 @@ fn a_tail_to_a_directory_is_continued_by_the_same_command() {
         judge(&gateway, &container, &out).unwrap();
     }
 }
+
+#[test]
+fn uploads_that_the_store_has_removed_are_read_again_by_a_repair() {
+    for sides in [Sides::Together, Sides::StateOnDisk] {
+        for at in 0..3 {
+            let scene = StoreScene::new(2, 160).on(sides);
+            let mut completed = 0;
+            scene.go_on_with(move |_, call| {
+                completed += usize::from(call.kind == CallKind::Complete);
+                let dies = call.kind == CallKind::Complete && completed > at;
+                dies.then_some(Trouble::KillBefore)
+            });
+            scene.store.forget_uploads();
+            // Documents that are rewritten meanwhile are elsewhere in the feed.
+            fill(&scene.container, 10..30);
+            let ended = scene.go_on();
+            assert_eq!(ended.code, Some(1), "{sides:?} {at}: {}", ended.stderr);
+            assert!(ended.stderr.contains("resume --repair"), "{}", ended.stderr);
+            let mut repair = scene.next_command();
+            let ended = run(repair.arg("--repair"));
+            assert_eq!(ended.code, Some(0), "{sides:?} {at}: {}", ended.stderr);
+            assert!(
+                ended.stderr.contains("its span is read again"),
+                "{}",
+                ended.stderr
+            );
+            scene.judge().unwrap();
+        }
+    }
+}
