@@ -14,11 +14,11 @@ fn scene(sides: Sides) -> StoreScene {
     StoreScene::new(2, 60).on(sides)
 }
 
-/// Every which call a process dies at: a seventh of them here, all of them with this variable.
+/// Every which moment something happens at: one of thirteen, from a random one on; all of them with this variable.
 fn stride() -> usize {
     match std::env::var_os("COSMOS_TAIL_TEST_EVERY_CALL") {
         Some(_) => 1,
-        None => 7,
+        None => 13,
     }
 }
 
