@@ -3,17 +3,19 @@
 //! A part is a multipart upload under a name that contains the claim of its process, which readers do not see
 //! before it is completed. docs/object-store-protocol.md has the rules, by number.
 
+mod beyond;
 mod claim;
 mod lost;
 mod reading;
 mod uploads;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
-use self::claim::{CLAIM, Claiming, is_taken};
+use self::claim::{Claiming, is_taken};
 pub use self::claim::{PlaceClaim, StateElsewhere, state_elsewhere};
 use self::uploads::{UploadWriter, Uploads};
 use super::committed::Committed;
@@ -57,6 +59,8 @@ pub struct Objects {
     left: Mutex<Vec<Upload>>,
     /// The claim of the place, if the state is elsewhere.
     claiming: Option<Claiming>,
+    /// Whether this process has claimed the place.
+    is_claimed: AtomicBool,
     /// The container that is exported.
     container: String,
 }
@@ -72,6 +76,7 @@ impl Objects {
             uploads: Arc::default(),
             left: Mutex::default(),
             claiming: None,
+            is_claimed: AtomicBool::new(false),
             container: container.to_owned(),
         }
     }
@@ -82,17 +87,27 @@ impl Objects {
         self
     }
 
-    /// Puts an object that nobody replaces; what is there already has been looked at.
-    fn put_new(&self, step: &'static str, name: &str, text: Vec<u8>) -> Result<PutOutcome> {
-        match self.needs_conditions() {
-            true => self.bucket.put(step, name, text, None),
-            false => self.bucket.overwrite(step, name, text),
+    /// Puts an object in place of the version `expected`, or of none. With its state elsewhere an export does without
+    /// conditional writes, where a store has none.
+    fn put(
+        &self,
+        step: &'static str,
+        name: &str,
+        text: Vec<u8>,
+        expected: Option<&str>,
+    ) -> Result<PutOutcome> {
+        match self.claiming {
+            None => self.bucket.put(step, name, text, expected),
+            Some(_) => self.bucket.put_where_possible(step, name, text, expected),
         }
     }
 
-    /// With its state elsewhere an export does without conditional writes, which a store may not have.
-    fn needs_conditions(&self) -> bool {
-        self.claiming.is_none() || self.bucket.honours_conditions()
+    /// Checks that the place is still claimed by this process.
+    fn check_claim(&self) -> Result<()> {
+        match self.claiming {
+            None => Ok(()),
+            Some(_) => Claiming::check(&self.bucket, self.process),
+        }
     }
 
     fn name(&self, part: PartId) -> String {
@@ -189,6 +204,7 @@ impl Objects {
             return Ok(text.len() as u64);
         }
         for files in files.chunks(PARALLEL) {
+            self.check_claim()?;
             std::thread::scope(|scope| {
                 let calls: Vec<_> = files
                     .iter()
@@ -202,7 +218,8 @@ impl Objects {
         }
         let mut backoff = Backoff::default();
         for _ in 0..ATTEMPTS {
-            let put = self.put_new("object.manifest", &name, text.clone())?;
+            self.check_claim()?;
+            let put = self.put("object.manifest", &name, text.clone(), None)?;
             if matches!(put, PutOutcome::Done(_)) || is_listed(&self.bucket)? {
                 return Ok(text.len() as u64);
             }
@@ -216,9 +233,6 @@ impl Objects {
         for file in committed.sealed {
             let batch = file.batch.context("a sealed part has no batch")?;
             batches.entry(batch).or_default().push(file);
-        }
-        if self.claiming.is_some() && !batches.is_empty() {
-            Claiming::check(&self.bucket, self.process)?;
         }
         let mut mark = committed.manifest;
         for (batch, files) in batches {
@@ -273,18 +287,6 @@ impl Destination for Objects {
         let Some((name, _)) = listed.iter().find(|(name, _)| is_ours(name)) else {
             return ensure_only_hidden(self, &listed);
         };
-        // A start that never committed its state may have left this.
-        if let (CLAIM, Some(claiming), Some((there, _))) = (
-            name.as_str(),
-            &self.claiming,
-            PlaceClaim::read(&self.bucket)?,
-        ) && claiming.is_own_beginning(&there)
-            && !listed
-                .iter()
-                .any(|(name, _)| name != CLAIM && is_ours(name))
-        {
-            return ensure_only_hidden(self, &listed);
-        }
         if let Some(taken) = is_taken(&self.bucket)? {
             return Err(taken);
         }
@@ -336,12 +338,9 @@ impl Destination for Objects {
             .collect()
     }
 
-    fn begin(&self, export_id: uuid::Uuid) -> Result<()> {
-        let Some(claiming) = &self.claiming else {
-            return Ok(());
-        };
-        let claim = (export_id, self.process, &*self.container, self.extension);
-        claiming.begin(&self.bucket, claim)
+    /// The place is claimed when the state has been committed.
+    fn begin(&self, _: uuid::Uuid) -> Result<()> {
+        Ok(())
     }
 
     fn prove(&self, committed: &Committed<'_>) -> Result<()> {
@@ -349,10 +348,35 @@ impl Destination for Objects {
             .open()
             .chain(committed.sealed)
             .try_for_each(|file| self.place(file).map(drop))?;
-        match &self.claiming {
-            None => Ok(()),
-            Some(claiming) => claiming.prove(&self.bucket, committed.export_id, committed.claims),
+        if let Some(claiming) = &self.claiming {
+            claiming.prove(&self.bucket, committed)?;
         }
+        self.ensure_alone(committed)?;
+        self.ensure_explained(committed)
+    }
+
+    fn claim(&self, committed: &Committed<'_>) -> Result<()> {
+        if self.is_claimed.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let own = (self.process, &*self.container, self.extension);
+        if let Some(claiming) = &self.claiming {
+            let earlier = claiming.take(&self.bucket, committed, own)?;
+            self.ensure_alone(committed)?;
+            // What came between the first look and the claim.
+            if let Err(error) = self.ensure_explained(committed) {
+                // It may be of a process that has claimed the place since.
+                self.check_claim()?;
+                if let Some(earlier) = earlier {
+                    Claiming::give_back(&self.bucket, &earlier, self.process).ok();
+                }
+                return Err(error);
+            }
+        } else {
+            self.ensure_alone(committed)?;
+        }
+        self.is_claimed.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Nobody puts a part into an upload of another process, and none without parts is sealed (rule 3).
@@ -369,9 +393,6 @@ impl Destination for Objects {
     }
 
     fn lost(&self, committed: &Committed<'_>) -> Result<Vec<PartId>> {
-        if let Some(claiming) = &self.claiming {
-            claiming.take(&self.bucket, committed.export_id, self.process)?;
-        }
         self.lost_of(committed)
     }
 
@@ -380,9 +401,6 @@ impl Destination for Objects {
             committed.open().next().is_none(),
             "an upload of another process is open"
         );
-        if let Some(claiming) = &self.claiming {
-            claiming.take(&self.bucket, committed.export_id, self.process)?;
-        }
         let mut recovery = Recovery::of_nothing(committed);
         recovery.manifest = self.publish_all(committed)?;
         Ok(recovery)
@@ -466,10 +484,7 @@ impl Destination for Objects {
                 return Ok(());
             }
             let version = there.as_ref().map(|there| there.version.as_str());
-            let put = match self.needs_conditions() {
-                true => (self.bucket).put("object.summary", SUMMARY, text.to_vec(), version)?,
-                false => (self.bucket).overwrite("object.summary", SUMMARY, text.to_vec())?,
-            };
+            let put = self.put("object.summary", SUMMARY, text.to_vec(), version)?;
             if let PutOutcome::Done(_) = put {
                 return Ok(());
             }

@@ -139,6 +139,16 @@ pub trait Destination: ExportFiles {
     /// If it is not, with a hint.
     fn prove(&self, committed: &Committed<'_>) -> Result<()>;
 
+    /// Claims the place for this process, once, after the state has been committed with the [`claims`](Self::claims), and
+    /// before anything is aborted or published.
+    ///
+    /// # Errors
+    ///
+    /// If the place is of another process or export, or has more than is committed. Nothing is changed then.
+    fn claim(&self, _committed: &Committed<'_>) -> Result<()> {
+        Ok(())
+    }
+
     /// What happens to the open parts that an earlier process began, if only the process that began a part
     /// can append to it. Nothing is changed here: the state records it, and is committed, before anything
     /// else is done. If parts can be continued, nothing happens to them.

@@ -230,13 +230,26 @@ impl Bucket {
         )
     }
 
-    /// Puts an object in place of whatever is there: for stores without conditional writes.
+    /// The same; in place of whatever is there, if the store says that it has no conditional writes.
     ///
     /// # Errors
     ///
     /// As of [`put`](Self::put).
-    pub fn overwrite(&self, step: &'static str, name: &str, bytes: Vec<u8>) -> Result<PutOutcome> {
-        self.put_as(step, name, bytes, PutMode::Overwrite)
+    pub fn put_where_possible(
+        &self,
+        step: &'static str,
+        name: &str,
+        bytes: Vec<u8>,
+        expected: Option<&str>,
+    ) -> Result<PutOutcome> {
+        let put = self.put(step, name, bytes.clone(), expected);
+        let (Ok(PutOutcome::Unclear(error)) | Err(error)) = &put else {
+            return put;
+        };
+        match !self.honours_conditions() && format!("{error:#}").contains("NotImplemented") {
+            true => self.put_as(step, name, bytes, PutMode::Overwrite),
+            false => put,
+        }
     }
 
     fn put_as(

@@ -11,6 +11,9 @@ use crate::format::Extension;
 use crate::objects::{Address, ObjectAddress};
 use crate::state::state_object;
 
+/// Below the address of an export in an object store, all that is not data is in here.
+const OWN: &str = "_cosmos-tail";
+
 /// Where the state of an output in an object store is.
 #[derive(Debug)]
 pub(super) enum StateOfObjects {
@@ -49,13 +52,35 @@ pub(super) fn objects(
     let state = match state {
         None | Some(Location::StandardStream) => StateOfObjects::Object(there.clone()),
         Some(Location::Local(path)) => StateOfObjects::File(absolute_state(&path)?),
-        Some(Location::Objects(state)) => StateOfObjects::Object(object_of_state(&state)?),
+        Some(Location::Objects(state)) if state_object(&state) == there => {
+            StateOfObjects::Object(there.clone())
+        }
+        Some(Location::Objects(state)) => {
+            ensure!(
+                !is_below(&state, address),
+                usage(
+                    format!("--state `{state}` is among the objects of the output, which are data"),
+                    format!(
+                        "leave --state out: the state is `{there}` then; or name a place that is not below `{address}`"
+                    ),
+                )
+            );
+            StateOfObjects::Object(object_of_state(&state)?)
+        }
     };
     let output = match &state {
         StateOfObjects::Object(object) if *object == there => Output::Objects,
         _ => Output::ObjectsAt(address.to_string()),
     };
     Ok((output, state))
+}
+
+/// Whether an address is below another one, in whatever account.
+fn is_below(address: &Address, above: &Address) -> bool {
+    let below = address.path().strip_prefix(above.path());
+    address.store() == above.store()
+        && address.container() == above.container()
+        && below.is_some_and(|below| above.path().is_empty() || below.starts_with('/'))
 }
 
 /// The file that --state names.
@@ -78,6 +103,13 @@ pub(super) fn object_of_state(address: &Address) -> Result<ObjectAddress> {
                 address.to_string().trim_end_matches('/')
             ),
             "name one that ends in .json, such as --state az://CONTAINER/states/orders.json",
+        )
+    );
+    ensure!(
+        !address.path().split('/').any(|part| part == OWN),
+        usage(
+            format!("--state `{address}` is a name of an export to an object store: {OWN}/"),
+            "name another object that ends in .json, such as --state az://CONTAINER/states/orders.json",
         )
     );
     Ok(state_object(address))

@@ -233,6 +233,7 @@ impl Ledger {
             self.save()?;
         }
         self.destination.check()?;
+        self.destination.claim(&self.state.committed())?;
         // A crash from here on leaves sealed parts unpublished: a resume publishes them.
         self.publish()
     }
@@ -309,12 +310,14 @@ pub fn take_over(
     claimed: &mut Claimed,
     repair: bool,
 ) -> Result<Recovery> {
-    // Before anything is completed or removed: from here on no earlier process can commit.
+    // Before anything is aborted, completed or removed: from here on no earlier process can commit, and then none can
+    // publish.
     if claimed.is_claimed_by_a_commit() || destination.has_claim() {
         let inheritance = destination.inherit(&state.committed());
         state.inherit(&inheritance);
         commit_next(state, destination, claimed)?;
     }
+    destination.claim(&state.committed())?;
     destination.abort(&state.uploads);
     let mut given_up = Vec::new();
     if repair {

@@ -242,8 +242,9 @@ pub(crate) fn takeover(scene: &StoreScene, at: usize, has_effect: bool) -> Resul
         Some(0) => Paused::Done,
         Some(2) if first.stderr.contains("already exists") => Paused::Lost,
         Some(1 | 3) => {
+            let lost = ["another process has claimed", "continued with another"];
             let told = [
-                "another process has claimed the state".to_owned(),
+                lost[usize::from(!first.stderr.contains(lost[0]))].to_owned(),
                 format!("process {winner} on "),
                 "which started at 20".to_owned(),
             ];

@@ -7,12 +7,12 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::cosmos::backoff::Backoff;
-use crate::destination::Holder;
+use crate::destination::{Committed, Holder};
 use crate::error::{ExitCode, with_exit_code, with_hint};
 use crate::escape::shell_word;
 use crate::failpoint;
@@ -132,26 +132,6 @@ impl Claiming {
         earlier.chain([process]).collect()
     }
 
-    /// Whether a claim was left by a start with this state that never committed it.
-    pub(super) fn is_own_beginning(&self, there: &PlaceClaim) -> bool {
-        there.of == self.own
-    }
-
-    /// Claims the place for a new export.
-    ///
-    /// # Errors
-    ///
-    /// If another export has claimed it, or the store does not answer.
-    pub(super) fn begin(&self, bucket: &Bucket, claim: (Uuid, Uuid, &str, &str)) -> Result<()> {
-        let (export_id, process, container, extension) = claim;
-        let claim = self.made(export_id, process, container, extension);
-        let there = PlaceClaim::read(bucket)?;
-        let may_replace = |there: &PlaceClaim| self.is_own_beginning(there);
-        write(bucket, &claim, there, may_replace)?;
-        self.set_known(vec![process]);
-        Ok(())
-    }
-
     fn made(&self, export_id: Uuid, process: Uuid, container: &str, extension: &str) -> PlaceClaim {
         PlaceClaim {
             format: FORMAT.to_owned(),
@@ -164,39 +144,54 @@ impl Claiming {
         }
     }
 
-    /// Checks that the claim is of this export, and of a process that the state knows.
+    /// Checks that the claim is of this export, and of a process that the state knows. A start that died after its first
+    /// commit has left none.
     ///
     /// # Errors
     ///
     /// If it is not.
-    pub(super) fn prove(&self, bucket: &Bucket, export_id: Uuid, known: &[Uuid]) -> Result<()> {
-        self.set_known(known.to_vec());
-        let there = PlaceClaim::read(bucket)?.map(|(there, _)| there);
-        let there = there.ok_or_else(|| is_gone(bucket))?;
-        ensure_known(bucket, &there, export_id, known)
+    pub(super) fn prove(&self, bucket: &Bucket, committed: &Committed<'_>) -> Result<()> {
+        self.set_known(committed.claims.to_vec());
+        match PlaceClaim::read(bucket)? {
+            Some((there, _)) => ensure_known(bucket, &there, committed.export_id, committed.claims),
+            None if committed.manifest.entries == 0 => Ok(()),
+            None => Err(is_gone(bucket)),
+        }
     }
 
-    /// Puts the claim of this process in place of one that the state knows. The state has been committed with it.
+    /// Puts the claim of this process in place of one that the state knows, or where there is none yet. The state has
+    /// been committed with it. Returns the earlier one.
     ///
     /// # Errors
     ///
     /// If another process has claimed the place meanwhile, or the store does not answer.
-    pub(super) fn take(&self, bucket: &Bucket, export_id: Uuid, process: Uuid) -> Result<()> {
+    pub(super) fn take(
+        &self,
+        bucket: &Bucket,
+        committed: &Committed<'_>,
+        (process, container, extension): (Uuid, &str, &str),
+    ) -> Result<Option<PlaceClaim>> {
+        let export_id = committed.export_id;
         let known = self.ids(process);
         let there = PlaceClaim::read(bucket)?;
-        let earlier = there.ok_or_else(|| is_gone(bucket))?;
-        ensure_known(bucket, &earlier.0, export_id, &known)?;
-        let claim = self.made(
-            export_id,
-            process,
-            &earlier.0.container,
-            &earlier.0.extension,
-        );
+        match &there {
+            Some((there, _)) => ensure_known(bucket, there, export_id, &known)?,
+            None if committed.manifest.entries == 0 => {}
+            None => return Err(is_gone(bucket)),
+        }
+        let earlier = there.as_ref().map(|(there, _)| there.clone());
+        let claim = self.made(export_id, process, container, extension);
         let may_replace =
             |there: &PlaceClaim| there.export_id == export_id && known.contains(&there.claim);
-        write(bucket, &claim, Some(earlier), may_replace)?;
+        write(bucket, &claim, there, may_replace)?;
         self.set_known(vec![process]);
-        Ok(())
+        Ok(earlier)
+    }
+
+    /// Puts the claim of the earlier process back, which may still run: this one has changed nothing.
+    pub(super) fn give_back(bucket: &Bucket, earlier: &PlaceClaim, process: Uuid) -> Result<()> {
+        let there = PlaceClaim::read(bucket)?;
+        write(bucket, earlier, there, |there| there.claim == process)
     }
 
     /// Checks that the claim is still that of this process.
@@ -233,33 +228,29 @@ fn write(
         }
         match &there {
             Some((found, _)) if found == claim => return Ok(()),
+            Some((found, _)) if found.export_id != claim.export_id => {
+                return Err(is_of_another_export(bucket, found));
+            }
             Some((found, _)) if !may_replace(found) => return Err(is_of_another(bucket, found)),
             _ => {}
         }
         let version = there.as_ref().map(|(_, version)| version.as_str());
-        // The local state has a lock, so a store without conditional writes will do.
-        let is_refused = attempt + 1 == ATTEMPTS && !bucket.honours_conditions();
-        let put = match is_refused {
-            true => bucket.overwrite(STEP, CLAIM, text.clone()),
-            false => bucket.put(STEP, CLAIM, text.clone(), version),
-        };
-        match put {
-            Ok(PutOutcome::Done(_)) => return Ok(()),
-            Ok(PutOutcome::Conflict) => {}
+        match bucket.put_where_possible(STEP, CLAIM, text.clone(), version) {
+            Ok(PutOutcome::Done(_)) if bucket.honours_conditions() => return Ok(()),
+            // Another one may have done the same: the last one has it, which the next look finds.
+            Ok(PutOutcome::Done(_) | PutOutcome::Conflict) => {}
             Ok(PutOutcome::Unclear(error)) => last = Some(error),
             Err(error) => return Err(error),
         }
         match PlaceClaim::read(bucket) {
+            Ok(Some((found, _))) if found == *claim => return Ok(()),
             Ok(found) => there = found,
             Err(error) => last = Some(error),
         }
     }
-    match &there {
-        Some((found, _)) if found == claim => Ok(()),
-        _ => Err(last
-            .unwrap_or_else(|| anyhow!("the store keeps refusing it"))
-            .context(format!("cannot write `{}`", bucket.address().of(CLAIM)))),
-    }
+    Err(last
+        .unwrap_or_else(|| anyhow!("the store keeps refusing it"))
+        .context(format!("cannot write `{}`", bucket.address().of(CLAIM))))
 }
 
 fn ensure_known(
@@ -268,18 +259,9 @@ fn ensure_known(
     export_id: Uuid,
     known: &[Uuid],
 ) -> Result<()> {
-    ensure!(
-        there.export_id == export_id,
-        with_hint(
-            anyhow!(
-                "the objects at `{}` belong to the export {} with the state `{}`",
-                bucket.address(),
-                there.export_id,
-                there.of.state.escape_debug()
-            ),
-            "name that state",
-        )
-    );
+    if there.export_id != export_id {
+        return Err(is_of_another_export(bucket, there));
+    }
     if known.contains(&there.claim) {
         return Ok(());
     }
@@ -294,6 +276,21 @@ fn ensure_known(
             there.of.resume()
         ),
     ))
+}
+
+fn is_of_another_export(bucket: &Bucket, there: &PlaceClaim) -> anyhow::Error {
+    with_hint(
+        anyhow!(
+            "`{}` belongs to another export, {}, with the state `{}`",
+            bucket.address(),
+            there.export_id,
+            there.of.state.escape_debug()
+        ),
+        format!(
+            "continue that one: {}; or choose another path for this one",
+            there.of.resume()
+        ),
+    )
 }
 
 fn is_gone(bucket: &Bucket) -> anyhow::Error {
@@ -327,7 +324,8 @@ pub(super) fn is_taken(bucket: &Bucket) -> Result<Option<anyhow::Error>> {
     Ok(Some(with_hint(
         with_exit_code(error, ExitCode::Usage),
         format!(
-            "continue the export with `{}`, or choose another path",
+            "continue what is there with `{}`; if that state is lost, choose another path: its position is not known \
+             here",
             there.of.resume()
         ),
     )))

@@ -94,13 +94,13 @@ fn answer(
             let prefix = prefix.split('&').next().unwrap_or_default();
             let prefix = prefix.replace("%2F", "/");
             let names = objects
-                .keys()
-                .filter_map(|name| name.strip_prefix("/lake/"))
-                .filter(|name| name.starts_with(&prefix) && !name.contains('?'));
+                .iter()
+                .filter_map(|(name, bytes)| Some((name.strip_prefix("/lake/")?, bytes.len())))
+                .filter(|(name, _)| name.starts_with(&prefix) && !name.contains('?'));
             let contents: String = names
-                .map(|name| {
+                .map(|(name, length)| {
                     format!(
-                        "<Contents><Key>{name}</Key><Size>1</Size>\
+                        "<Contents><Key>{name}</Key><Size>{length}</Size>\
                          <LastModified>2026-11-28T12:00:00.000Z</LastModified></Contents>"
                     )
                 })

@@ -6,7 +6,7 @@ use crate::objects::rig::each;
 use crate::oracle::judge;
 use crate::orders::{fill, filled};
 use crate::replay::content;
-use crate::store::{CallKind, Trouble};
+use crate::store::{Call, CallKind, Trouble};
 use crate::store_scene::{Sides, StoreScene};
 use crate::store_trials::{count_calls, takeover};
 
@@ -321,5 +321,133 @@ fn uploads_that_the_store_has_removed_are_read_again_by_a_repair() {
             );
             scene.judge().unwrap();
         }
+    }
+}
+
+/// Where the state of a scene is in the store.
+fn state_object(scene: &StoreScene) -> String {
+    match scene.sides {
+        Sides::Together => StoreScene::name("_cosmos-tail/state.json"),
+        _ => "states/orders/state.json".to_owned(),
+    }
+}
+
+fn read_state(scene: &StoreScene) -> Vec<u8> {
+    match scene.sides {
+        Sides::StateOnDisk => std::fs::read(scene.state_file()).unwrap(),
+        _ => scene.store.objects()[&state_object(scene)].clone(),
+    }
+}
+
+fn restore_state(scene: &StoreScene, state: &[u8]) {
+    match scene.sides {
+        Sides::StateOnDisk => std::fs::write(scene.state_file(), state).unwrap(),
+        _ => scene.store.replace(&state_object(scene), Some(state)),
+    }
+}
+
+/// Pauses a run at its first call of this kind.
+fn pause_at(scene: &StoreScene, kind: CallKind) -> std::process::Child {
+    let script = move |_, call: &Call| (call.kind == kind).then_some(Trouble::Pause);
+    scene.store.script(script);
+    let mut paused = scene.begin();
+    assert!(scene.store.wait_until_paused(&mut paused));
+    paused
+}
+
+fn wake(scene: &StoreScene, paused: std::process::Child) -> crate::command::Ended {
+    scene.store.clear();
+    crate::command::signal(&paused, nix::sys::signal::Signal::SIGCONT);
+    crate::command::wait(paused)
+}
+
+#[test]
+fn a_state_that_was_restored_from_a_backup_is_refused_wherever_it_is() {
+    for sides in [Sides::Together, Sides::StateOnDisk, Sides::StateElsewhere] {
+        let scene = scene(sides);
+        let paused = pause_at(&scene, CallKind::Part);
+        let backup = read_state(&scene);
+        let ended = wake(&scene, paused);
+        assert_eq!(ended.code, Some(0), "{sides:?}: {}", ended.stderr);
+        let latest = read_state(&scene);
+        restore_state(&scene, &backup);
+        let before = scene.objects();
+        let ended = scene.go_on();
+        assert_eq!(ended.code, Some(1), "{sides:?}: {}", ended.stderr);
+        for told in [
+            "the state is older than the objects",
+            "restore the latest state",
+        ] {
+            assert!(ended.stderr.contains(told), "{told}: {}", ended.stderr);
+        }
+        assert_eq!(scene.objects(), before);
+        restore_state(&scene, &latest);
+        fill(&scene.container, 100..120);
+        scene.finish().unwrap();
+    }
+}
+
+#[test]
+fn of_two_first_starts_with_one_state_one_goes_on() {
+    let counted = scene(Sides::StateElsewhere);
+    let ended = counted.go_on();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let calls = counted.store.calls();
+    let first = calls
+        .iter()
+        .position(|(call, _)| call.kind == CallKind::Put);
+    let part = calls
+        .iter()
+        .position(|(call, _)| call.kind == CallKind::Part);
+    let moments: Vec<usize> = (first.unwrap()..part.unwrap()).collect();
+    each(2 * moments.len(), |number| {
+        let scene = scene(Sides::StateElsewhere);
+        takeover(&scene, moments[number / 2], number % 2 == 0).map(drop)
+    });
+}
+
+#[test]
+fn a_tail_whose_state_was_lost_does_not_begin_from_now_again() {
+    let scene = tail(Sides::StateOnDisk);
+    let paused = pause_at(&scene, CallKind::Part);
+    let mut paused = paused;
+    paused.kill().unwrap();
+    paused.wait().unwrap();
+    scene.store.clear();
+    std::fs::remove_file(scene.state_file()).unwrap();
+    let ended = scene.go_on();
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    for told in [
+        "already exists",
+        "if that state is lost, choose another path",
+    ] {
+        assert!(ended.stderr.contains(told), "{told}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_state_is_not_among_the_objects_of_an_export() {
+    let (gateway, _) = filled(1, 1);
+    let below = format!("{}s.json", StoreScene::address());
+    for (output, state, told) in [
+        (
+            StoreScene::address(),
+            &*below,
+            "is among the objects of the output",
+        ),
+        (
+            "out/",
+            "az://lake/x/_cosmos-tail/state.json",
+            "is a name of an export",
+        ),
+        (
+            "az://lake/y/",
+            "az://lake/x/_cosmos-tail/state.json",
+            "is a name of an export",
+        ),
+    ] {
+        let mut command = against(&gateway);
+        let refused = fail(command.args(["export", "-o", output, "--state", state]), 2);
+        assert!(refused.stderr.contains(told), "{told}: {}", refused.stderr);
     }
 }
