@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use tokio::sync::mpsc;
 
 use super::heard::Heard;
@@ -207,13 +207,7 @@ async fn partitions(
     const PAUSE: Duration = Duration::from_millis(50);
     const LOOKS_OF_LIST: u32 = 20;
     let is_followed = heard.floor().is_some();
-    // In a task of its own: the driver never ends a later list if one is given up in the middle.
-    let list = || {
-        let client = Arc::clone(&connected.client);
-        let listed =
-            tokio::spawn(async move { client.list_partitions(refresh || is_followed).await });
-        async move { listed.await.context("the list ended unexpectedly")? }
-    };
+    let list = || connected.client.list_partitions(refresh || is_followed);
     let mut partitions = list().await?;
     for look in 1..LOOKS {
         if !partitions.iter().any(|one| heard.will_know(&one.id)) {

@@ -1,5 +1,7 @@
 //! The physical partitions of a container.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result, anyhow};
 use azure_data_cosmos_driver::models::FeedRange as DriverFeedRange;
 
@@ -66,10 +68,15 @@ impl CosmosClient {
     ///
     /// If the service does not return a list that can be used.
     pub async fn physical_partitions(&self, refresh: bool) -> Result<Vec<PhysicalPartition>> {
-        let ranges = self
-            .driver()
-            .resolve_all_partition_key_ranges(self.container(), refresh)
+        // In a task of its own: the driver never ends a later list if one is given up in the middle.
+        let (driver, container) = (Arc::clone(self.driver()), self.container().clone());
+        let listed = tokio::spawn(async move {
+            let list = driver.resolve_all_partition_key_ranges(&container, refresh);
+            list.await
+        });
+        let ranges = listed
             .await
+            .context("the list ended unexpectedly")?
             .map_err(|error| explain(error.into()))?
             .context("the service did not return the container's partition key ranges")?;
         let mut partitions = Vec::with_capacity(ranges.len());
