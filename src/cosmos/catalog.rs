@@ -14,6 +14,7 @@ use super::client::operation_options;
 use super::lists::{Entry, List, ListError, read};
 use super::missing;
 use super::offers::{Offers, by_resources, offers_by};
+use super::partitions;
 
 /// Deadline for reading a database.
 const DATABASE_DEADLINE: Duration = Duration::from_secs(20);
@@ -221,11 +222,7 @@ impl CosmosAccount {
                 Err(error) if u16::from(error.status().status_code()) == 404 => return Ok(None),
                 Err(error) => return Err(error.into()),
             };
-            let ranges = self
-                .driver
-                .resolve_all_partition_key_ranges(&reference, false);
-            let ranges = Box::pin(ranges).await?;
-            let ranges = ranges.context("the service did not return them")?;
+            let ranges = partitions::listed(&self.driver, &reference, false).await?;
             Ok(Some(ranges.len()))
         };
         self.persistence.persist(&what, count).await.context(what)
