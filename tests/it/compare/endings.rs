@@ -70,8 +70,9 @@ fn what_there_is_no_space_for_is_not_the_same_before_it_was_read() {
     fill(&container, 100..3100);
     fill(&copy, 100..3099);
     hold.wait_until_reached();
+    // Whether there is space for the one that is missing depends on when the others came.
     wait_until("those to be the same", || match said(&served).unwrap() {
-        (_, NOTHING) => Ok(()),
+        (_, NOTHING | [0, 0, 0, 1]) => Ok(()),
         other => Err(format!("{other:?}")),
     });
     assert_not_same_for(&served, 3);
