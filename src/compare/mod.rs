@@ -45,4 +45,6 @@ mod start;
 mod visitor;
 
 pub(crate) use canonical::has_same_content;
+pub use listing::{begin_report, list_container};
+pub use outcome::Compared;
 pub use start::{Sides, compare};
