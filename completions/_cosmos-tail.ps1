@@ -930,6 +930,8 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;compare' {
+            [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Of a database, only these containers: a name, or a pattern with `*`; can be repeated')
+            [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Of a database, all containers but these: a name, or a pattern with `*`; can be repeated')
             [CompletionResult]::new('--with', '--with', [CompletionResultType]::ParameterName, 'The target: an export instead of a container')
             [CompletionResult]::new('--from-container', '--from-container', [CompletionResultType]::ParameterName, 'The source: this container, such as shop/orders')
             [CompletionResult]::new('--source-profile', '--source-profile', [CompletionResultType]::ParameterName, 'Profile of the account of --from-container')

@@ -432,12 +432,20 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__compare)
-            opts="-f -d -c -v -q -h -V --with --from-container --source-profile --input --delimiter --types --partition-key --transform --ignore --exact --bytes --report --values --max-differences --repair-to --repair-delete --settle --follow --until-same --mode --memory --max-ru --source-max-ru --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --summary --verbose --quiet --log-format --help --version"
+            opts="-f -d -c -v -q -h -V --only --exclude --with --from-container --source-profile --input --delimiter --types --partition-key --transform --ignore --exact --bytes --report --values --max-differences --repair-to --repair-delete --settle --follow --until-same --mode --memory --max-ru --source-max-ru --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --summary --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exclude)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --with)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

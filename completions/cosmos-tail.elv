@@ -898,6 +898,8 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --version 'Print version'
         }
         &'cosmos-tail;compare'= {
+            cand --only 'Of a database, only these containers: a name, or a pattern with `*`; can be repeated'
+            cand --exclude 'Of a database, all containers but these: a name, or a pattern with `*`; can be repeated'
             cand --with 'The target: an export instead of a container'
             cand --from-container 'The source: this container, such as shop/orders'
             cand --source-profile 'Profile of the account of --from-container'

@@ -935,6 +935,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s v -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l only -d 'Of a database, only these containers: a name, or a pattern with `*`; can be repeated' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l exclude -d 'Of a database, all containers but these: a name, or a pattern with `*`; can be repeated' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l with -d 'The target: an export instead of a container' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l from-container -d 'The source: this container, such as shop/orders' -r -f -a '(__cosmos_tail_names address)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l source-profile -d 'Profile of the account of --from-container' -r -f -a '(__cosmos_tail_names profile)'

@@ -34,7 +34,7 @@ use crate::redact::redact;
 use crate::schema::{self, ColumnType, Drift, Schema};
 
 pub use arguments::wrong_arguments;
-pub use comparison::{CompareSummary, ComparedSummary};
+pub use comparison::{CompareDatabaseSummary, CompareSummary, ComparedContainer, ComparedSummary};
 pub use database::{DatabaseSummary, FailedContainer};
 pub use log::LogFormat;
 pub use progress::{Progress, Rates};
@@ -314,6 +314,19 @@ impl Report {
 
     /// Prints the summary of a comparison, as [`Report::summary`] does.
     pub fn compare_summary(&self, summary: &CompareSummary, format: SummaryFormat) -> Result<()> {
+        match format {
+            SummaryFormat::Json => self.lines(&escape_json(&serde_json::to_string(summary)?)),
+            SummaryFormat::Text => self.notice(&summary.text()),
+        }
+        Ok(())
+    }
+
+    /// Prints the summary of a comparison of several containers, as [`Report::summary`] does.
+    pub fn compare_database_summary(
+        &self,
+        summary: &CompareDatabaseSummary,
+        format: SummaryFormat,
+    ) -> Result<()> {
         match format {
             SummaryFormat::Json => self.lines(&escape_json(&serde_json::to_string(summary)?)),
             SummaryFormat::Text => self.notice(&summary.text()),

@@ -47,7 +47,7 @@ struct Ready {
 type Failures = Vec<(String, anyhow::Error)>;
 
 /// A database of a connected account.
-struct Place<'a> {
+pub(super) struct Place<'a> {
     account: &'a Account,
     cosmos: CosmosAccount,
     database: String,
@@ -93,11 +93,7 @@ pub(super) async fn run(
     };
     // A document of the target that a replica does not have yet would be taken for a missing one.
     connection.connect.routing.regions.clear();
-    let target = Place {
-        account,
-        database: connection.connect.database.clone(),
-        cosmos: account.connect_to_account(connection, report).await?,
-    };
+    let target = Place::of_target(account, connection, report).await?;
     if let Some(file) = &file {
         account
             .until_stopped(ensure_another(account, &target, file))
@@ -164,7 +160,11 @@ async fn ensure_another(account: &Account, target: &Place<'_>, file: &DatabaseFi
 }
 
 /// Checks that the directory of `container` has its export. Returns whether that is finished.
-fn ensure_own(directory: &Path, file: &DatabaseFile, container: &ContainerPlace) -> Result<bool> {
+pub(super) fn ensure_own(
+    directory: &Path,
+    file: &DatabaseFile,
+    container: &ContainerPlace,
+) -> Result<bool> {
     let place = directory.join(&container.directory);
     let own = state_directory_of(&place)?;
     let path = own
@@ -184,7 +184,7 @@ fn ensure_own(directory: &Path, file: &DatabaseFile, container: &ContainerPlace)
 }
 
 /// The list of the containers of an export.
-fn read_list(directory: &Path) -> Result<DatabaseFile> {
+pub(super) fn read_list(directory: &Path) -> Result<DatabaseFile> {
     DatabaseFile::read(directory)?.with_context(|| format!("`{}` is gone", shown_path(directory)))
 }
 
@@ -201,18 +201,8 @@ fn of_export(plan: &DatabaseReplay, file: &DatabaseFile) -> Result<Vec<Wanted>> 
 
 /// The containers of a database that are replayed.
 async fn of_database(plan: &DatabaseReplay, source: &Place<'_>) -> Result<Vec<Wanted>> {
-    // If it does not exist, this says which ones do.
-    source.cosmos.database(&source.database).await?;
-    let listed = source.cosmos.containers(&source.database).await?;
-    let listed =
-        listed.with_context(|| format!("the database `{}` was deleted", source.database))?;
-    let names: Vec<&str> = listed.iter().map(|one| &*one.name).collect();
-    if let Some(odd) = names.iter().find(|name| !is_addressable(name)) {
-        return Err(with_hint(
-            anyhow!("the service lists a container {odd:?}, which cannot be the name of one"),
-            "nothing is requested by it: check that the endpoint is that of an account of Cosmos DB",
-        ));
-    }
+    let names = source.containers().await?;
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let chosen = plan.choose(&names)?.into_iter();
     Ok(chosen
         .map(|name| Wanted {
@@ -224,7 +214,7 @@ async fn of_database(plan: &DatabaseReplay, source: &Place<'_>) -> Result<Vec<Wa
 
 impl<'a> Place<'a> {
     /// The database of the containers that are read, where they are in use.
-    async fn of_source(
+    pub(super) async fn of_source(
         account: &'a Account,
         target: &ConnectionPlan,
         feed: &FeedPlan,
@@ -238,6 +228,51 @@ impl<'a> Place<'a> {
         })
     }
 
+    /// The database that the connection names.
+    pub(super) async fn of_target(
+        account: &'a Account,
+        connection: ConnectionPlan,
+        report: &Arc<Report>,
+    ) -> Result<Self> {
+        Ok(Self {
+            account,
+            database: connection.connect.database.clone(),
+            cosmos: account.connect_to_account(connection, report).await?,
+        })
+    }
+
+    /// Its name.
+    pub(super) fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// Whether it is the database `other`.
+    pub(super) fn is_the_same_as(&self, other: &Self) -> bool {
+        self.database == other.database && self.cosmos.endpoint() == other.cosmos.endpoint()
+    }
+
+    /// The names of its containers.
+    ///
+    /// # Errors
+    ///
+    /// If it does not exist: then with those that do. Also if a name cannot be that of a container.
+    pub(super) async fn containers(&self) -> Result<Vec<String>> {
+        self.cosmos.database(&self.database).await?;
+        let listed = self.cosmos.containers(&self.database).await?;
+        let listed =
+            listed.with_context(|| format!("the database `{}` was deleted", self.database))?;
+        if let Some(odd) = listed.iter().find(|one| !is_addressable(&one.name)) {
+            return Err(with_hint(
+                anyhow!(
+                    "the service lists a container {:?}, which cannot be the name of one",
+                    odd.name
+                ),
+                "nothing is requested by it: check that the endpoint is that of an account of Cosmos DB",
+            ));
+        }
+        Ok(listed.into_iter().map(|one| one.name).collect())
+    }
+
     fn address(&self, container: &str, rid: &str) -> ContainerAddress {
         ContainerAddress {
             endpoint: self.account.shown_endpoint(self.cosmos.endpoint()),
@@ -247,7 +282,11 @@ impl<'a> Place<'a> {
         }
     }
 
-    async fn open(&self, container: &str, create: Option<&NewContainer>) -> Result<Connected> {
+    pub(super) async fn open(
+        &self,
+        container: &str,
+        create: Option<&NewContainer>,
+    ) -> Result<Connected> {
         let at = self.cosmos.at(&self.database, container);
         let client = at.open_container(create).await?;
         Ok(Connected {
@@ -361,7 +400,7 @@ impl Both<'_> {
     }
 }
 
-fn report_failure(error: &anyhow::Error, report: &Report) {
+pub(super) fn report_failure(error: &anyhow::Error, report: &Report) {
     report.error_line(&format!("{error:#}"));
     if let Some(hint) = hint(error) {
         report.notice(&format!("hint: {hint}"));

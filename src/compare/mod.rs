@@ -1,7 +1,7 @@
 //! Compares two sides, each an export or a container, document by document.
 //!
 //! ```text
-//! record or item ─► keyer: which document, what is left of it       keyed.rs, canonical.rs
+//! record or item ─► keyer: which document, what is left of it       keyed.rs, form.rs
 //!    │ first reading, of everything
 //!    ▼
 //!  digest of each side: sums of hashes by range of hashed keys       digest.rs
@@ -10,7 +10,7 @@
 //!  second reading, of these ranges: contents document by document    examine.rs
 //!    │ documents that differ
 //!    ▼
-//!  while a side is a container: looked at until they settle          settle.rs
+//!  while a side is a container: looked at until they settle          settle.rs, points.rs
 //!    │ documents that stay different
 //!    ▼
 //!  last reading, of these documents: texts, paths, report            listing.rs, repair.rs
@@ -26,6 +26,7 @@ mod digest;
 mod examine;
 mod feed;
 mod follow;
+mod form;
 mod hashes;
 mod heard;
 mod ignored;
@@ -34,6 +35,7 @@ mod listing;
 mod memory;
 mod number;
 mod outcome;
+mod points;
 mod reading;
 mod repair;
 mod selection;
@@ -43,4 +45,6 @@ mod start;
 mod visitor;
 
 pub(crate) use canonical::has_same_content;
+pub use listing::{begin_report, list_container};
+pub use outcome::Compared;
 pub use start::{Sides, compare};

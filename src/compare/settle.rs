@@ -7,9 +7,8 @@ use anyhow::Result;
 use tokio::time::Instant;
 
 use super::comparison::{Comparison, Differing, Open};
-use super::examine::Contents;
 use super::hashes::Name;
-use super::selection::Selection;
+use super::points::Points;
 use crate::count::count;
 use crate::report::Report;
 
@@ -62,6 +61,7 @@ impl Comparison {
                 humantime::format_duration(settle),
             ));
         }
+        let mut points = Points::default();
         while is_live && !settle.is_zero() && !known.is_empty() {
             let is_settled = |since: &Instant| since.elapsed() >= settle;
             if known.values().all(|(_, since)| is_settled(since))
@@ -75,11 +75,7 @@ impl Comparison {
             };
             tokio::time::sleep(pause).await;
             let names = known.iter().map(|(name, (open, _))| (*name, open.bucket));
-            let looked = self.sorted(Selection::Names(names.collect())).await?;
-            let now: HashMap<Name, Contents> = looked
-                .iter()
-                .map(|open| (open.name, open.contents))
-                .collect();
+            let now = self.look(names.collect(), &mut points).await?;
             known.retain(|name, (open, since)| match now.get(name) {
                 // It is the same now, or on neither side.
                 None => false,

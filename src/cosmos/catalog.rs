@@ -84,18 +84,25 @@ fn key_paths(definition: &RawValue) -> Vec<String> {
 
 /// The resource id in the answer of a database.
 pub(super) fn rid_of(response: CosmosResponse) -> Result<String> {
-    #[derive(Deserialize)]
-    struct Database {
-        #[serde(rename = "_rid")]
-        rid: String,
-    }
+    identity_of(response).map(|identity| identity.rid)
+}
+
+/// Which database it is, and which version of it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Identity {
+    #[serde(rename = "_rid")]
+    pub(super) rid: String,
+    #[serde(rename = "_etag")]
+    pub(super) etag: Option<String>,
+}
+
+/// Which database an answer is about.
+pub(super) fn identity_of(response: CosmosResponse) -> Result<Identity> {
     let body = match response.into_body() {
         ResponseBody::Bytes(body) => body,
         ResponseBody::NoPayload | ResponseBody::Items(_) => bail!("it came without a body"),
     };
-    let database: Database =
-        serde_json::from_slice(&body).context("the answer is not a database")?;
-    Ok(database.rid)
+    serde_json::from_slice(&body).context("the answer is not a database")
 }
 
 /// Whether a name can be part of a request: anything else would name another resource.

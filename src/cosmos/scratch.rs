@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use azure_core::http::Etag;
 use azure_data_cosmos_driver::CosmosError;
 use azure_data_cosmos_driver::models::{
-    CosmosOperation, CosmosRequestHeaders, CosmosResponse, DatabaseReference,
+    CosmosOperation, CosmosRequestHeaders, CosmosResponse, DatabaseReference, Precondition,
 };
 use azure_data_cosmos_driver::options::{ContentResponseOnWrite, OperationOptions};
 
 use super::account::CosmosAccount;
-use super::catalog::rid_of;
+use super::catalog::{identity_of, rid_of};
 use super::client::{CosmosClient, operation_options};
 use super::error::{Verdict, describe, verdict};
 use super::lists::{self, List};
@@ -143,7 +144,8 @@ impl CosmosAccount {
     }
 
     /// Deletes the database that has this name and this resource id, with all that it has. Before each attempt it is
-    /// read again: another one that took its name meanwhile is never deleted. One that is gone is no error.
+    /// read again, and the service is asked to delete the version that was read, and nothing else: another one that took
+    /// its name meanwhile is never deleted. One that is gone is no error.
     ///
     /// # Errors
     ///
@@ -153,21 +155,33 @@ impl CosmosAccount {
         let attempt = || async {
             let read = CosmosOperation::read_database(self.database_reference(name));
             let found = match self.attempt(read, self.scratch_options()).await? {
-                Ok(response) => rid_of(response)?,
+                Ok(response) => identity_of(response)?,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            if found != rid {
-                return Ok(Err(Refusal {
+            let taken = |reason: &str| {
+                Ok(Err(Refusal {
                     status: 409,
-                    reason: "another database has taken its name, and was not touched".to_owned(),
-                }));
+                    reason: reason.to_owned(),
+                }))
+            };
+            if found.rid != rid {
+                return taken("another database has taken its name, and was not touched");
             }
-            let delete = CosmosOperation::delete_database(self.database_reference(name));
+            let mut delete = CosmosOperation::delete_database(self.database_reference(name));
+            // A name says nothing about what has it by the time of the deletion; its version does.
+            if let Some(etag) = found.etag {
+                delete = delete.with_precondition(Precondition::if_match(Etag::from(etag)));
+            }
             let mut options = self.scratch_options();
             // The driver would ask again by itself, without a look at what has the name by then.
             options.max_failover_retry_count = Some(0);
             options.max_session_retry_count = Some(0);
-            Ok(self.attempt(delete, options).await?.map(|_| ()))
+            match self.attempt(delete, options).await? {
+                Err(refusal) if refusal.status == 412 => taken(
+                    "it changed in the moment of the deletion, or another database took its name: it was not touched",
+                ),
+                done => Ok(done.map(|_| ())),
+            }
         };
         let deleted = self.persistence.persist(&what, attempt).await;
         match deleted.with_context(|| what.clone())? {

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::database::{ALL_CONTAINERS, is_pattern, matches, of_one};
+use super::container_choice::{ContainerChoice, current};
+use super::database::{ALL_CONTAINERS, is_pattern, of_one};
 use super::given::Given;
 use super::replay::{FeedPlan, ReplayPlan};
 use super::setting::Row;
@@ -12,7 +13,6 @@ use super::table;
 use crate::cli::location::Location;
 use crate::durable::shown_path;
 use crate::error::usage;
-use crate::nearest::bounded;
 use crate::state::database_file::{ContainerPlace, DatabaseFile};
 
 /// The replay of several containers, as it was typed.
@@ -20,8 +20,6 @@ use crate::state::database_file::{ContainerPlace, DatabaseFile};
 pub struct DatabaseReplay {
     /// What is replayed.
     pub source: DatabaseSource,
-    only: Vec<String>,
-    exclude: Vec<String>,
     given: Given,
 }
 
@@ -34,24 +32,15 @@ impl DatabaseReplay {
     pub fn new(given: &Given) -> Result<Option<Self>> {
         let sources = given.list(&table::SOURCES);
         let mut local = sources.iter().filter_map(Location::path);
-        let (only, exclude) = (given.list(&table::ONLY), given.list(&table::EXCLUDE));
         let is_live = given
             .typed(&table::FROM_CONTAINER)
             .is_some_and(|name| is_pattern(&name));
         let directory = local.find_map(DatabaseFile::named);
         if !is_live && directory.is_none() {
-            if let Some(row) = [&table::ONLY.row, &table::EXCLUDE.row]
-                .into_iter()
-                .find(|row| given.is_typed(row))
-            {
-                return Err(usage(
-                    format!(
-                        "{} selects containers of a database, and the source is not one",
-                        row.flag()
-                    ),
-                    "name the directory that `export --all-containers` wrote, or --from-container 'DATABASE/*'; or leave it out",
-                ));
-            }
+            ContainerChoice::refuse(
+                given,
+                "name the directory that `export --all-containers` wrote, or --from-container 'DATABASE/*'; or leave it out",
+            )?;
             return Ok(None);
         }
         for (row, why, instead) in &REFUSED_BY_REPLAY {
@@ -75,8 +64,6 @@ impl DatabaseReplay {
         };
         Ok(Some(Self {
             source,
-            only,
-            exclude,
             given: given.clone(),
         }))
     }
@@ -87,14 +74,7 @@ impl DatabaseReplay {
     ///
     /// If a name, or everything, selects none.
     pub fn of_file<'a>(&self, file: &'a DatabaseFile) -> Result<Vec<&'a ContainerPlace>> {
-        let mut selected: Vec<&ContainerPlace> = Vec::new();
-        for one in &file.containers {
-            match selected.iter_mut().find(|other| other.name == one.name) {
-                Some(other) if other.gone.is_some() || one.gone.is_none() => *other = one,
-                Some(_) => {}
-                None => selected.push(one),
-            }
-        }
+        let mut selected = current(file);
         let names: Vec<&str> = selected.iter().map(|one| &*one.name).collect();
         let chosen = self.choose(&names)?;
         selected.retain(|one| chosen.contains(&&*one.name));
@@ -111,30 +91,7 @@ impl DatabaseReplay {
             DatabaseSource::Export(_) => ALL_CONTAINERS,
             DatabaseSource::Live(feed) => &feed.container,
         };
-        let patterns = self.only.iter().chain(&self.exclude);
-        for pattern in patterns.map(String::as_str).chain([of_source]) {
-            if !names.is_empty() && !names.iter().any(|name| matches(pattern, name)) {
-                return Err(usage(
-                    format!("there is no container `{pattern}`"),
-                    format!("the containers are {}", bounded(names)),
-                ));
-            }
-        }
-        let is_any =
-            |patterns: &[String], name: &str| patterns.iter().any(|pattern| matches(pattern, name));
-        let mut chosen = names.to_vec();
-        chosen.retain(|name| {
-            matches(of_source, name)
-                && !is_any(&self.exclude, name)
-                && (self.only.is_empty() || is_any(&self.only, name))
-        });
-        if chosen.is_empty() {
-            return Err(usage(
-                "there is no container to replay",
-                "leave --exclude out, or name others",
-            ));
-        }
-        Ok(chosen)
+        ContainerChoice::of(of_source, &self.given).choose(names, "replay")
     }
 
     /// The replay of one of the containers: of this one of an export, or of the one of this name.

@@ -9,7 +9,9 @@ mod columns;
 mod compare;
 mod comparison;
 mod connection;
+mod container_choice;
 mod database;
+mod database_comparison;
 mod database_replay;
 mod documentation;
 mod endpoint;
@@ -47,6 +49,7 @@ pub use connection::{
     ConnectionArgs, ConnectionPlan, ConnectionRequest, Names, ProfileParts, credential_is_given,
 };
 pub use database::{ALL_CONTAINERS, DatabasePlan, is_pattern, matches};
+pub use database_comparison::{ComparedDatabase, DatabaseComparison};
 pub use database_replay::{DatabaseReplay, DatabaseSource};
 pub use documentation::profile_tables;
 pub use environment::{Environment, process_environment};

@@ -16,6 +16,7 @@ use crate::settings::table::export::TIMES;
 use crate::settings::value::{Value, choice, location, number, path, start, text, time_or_age};
 
 const REPLAY: &[Command] = &[Command::Replay];
+const REPLAY_OR_COMPARE: &[Command] = &[Command::Replay, Command::Compare];
 
 settings! {
     SOURCES: Location = Setting::new("source", location("SOURCE"))
@@ -36,13 +37,13 @@ settings! {
     ONLY: String = Setting::new("only", text("NAME"))
         .help("Of a database, only these containers: a name, or a pattern with `*`; can be repeated")
         .form(Form::Values)
-        .of(REPLAY)
+        .of(REPLAY_OR_COMPARE)
         .in_full();
 
     EXCLUDE: String = Setting::new("exclude", text("NAME"))
         .help("Of a database, all containers but these: a name, or a pattern with `*`; can be repeated")
         .form(Form::Values)
-        .of(REPLAY)
+        .of(REPLAY_OR_COMPARE)
         .in_full();
 
     INPUT: InputForm = Setting::new("input", choice("FORM"))

@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 mod bounds;
+mod compared;
 #[cfg(feature = "demo")]
 mod emulated;
 #[cfg(unix)]

@@ -193,7 +193,11 @@ fn what_is_of_one_container_is_refused_by_a_replay_of_several() {
         .arg("compare")
         .arg(&database.out)
         .args(["-d", TARGET, "-c", "a"]);
-    refuse(&mut command, 2, &["is the export of a database", "a/"]);
+    refuse(
+        &mut command,
+        2,
+        &["--container cannot be used with several containers"],
+    );
 }
 
 /// A copy of the database while it is in use.

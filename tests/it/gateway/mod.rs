@@ -282,6 +282,16 @@ impl Gateway {
         self.shared.lock().account.create_database(database)
     }
 
+    /// Deletes a database and creates another one of its name, for what a fault calls.
+    pub(crate) fn replacer(&self, database: &str) -> impl Fn() + Send + Sync + 'static {
+        let (shared, database) = (Arc::clone(&self.shared), database.to_owned());
+        move || {
+            let mut state = shared.lock();
+            state.account.delete_database(&database);
+            state.account.create_database(&database);
+        }
+    }
+
     /// Gives a database or a container, by its RID, an offer with this content.
     pub(crate) fn set_offer(&self, rid: &str, content: serde_json::Value) {
         self.shared.lock().offers.push((rid.to_owned(), content));

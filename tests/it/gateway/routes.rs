@@ -317,6 +317,12 @@ impl Routes {
             }
             RequestKind::DatabaseCreate => create_database(&mut state, asked),
             RequestKind::DatabaseDelete => {
+                let database = state.account.database(&asked.segments[1]);
+                let is_another = database.zip(asked.text("if-match"));
+                if is_another.is_some_and(|(database, etag)| database.etag() != etag) {
+                    let message = "One of the specified pre-condition is not met.";
+                    return Answer::error(412, None, "PreconditionFailed", message);
+                }
                 if state.account.delete_database(&asked.segments[1]) {
                     Answer::new(204, Bytes::new(), 100)
                 } else {
