@@ -31,6 +31,7 @@ pub use plan::plan;
 pub use resume::resume;
 pub use sample::schema;
 pub use shard::shard;
+pub(crate) use share::Share;
 pub use start::export;
 pub(crate) use start::{check_position, first_ranges};
 pub use tail::tail;

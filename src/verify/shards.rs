@@ -60,6 +60,7 @@ pub(super) fn check(path: &Path, place: &Path, depth: Depth, is_strict: bool) ->
             "name the directory that `export --plan … -o DIR` wrote to",
         ));
     };
+    shards.ensure_has_files()?;
     let expected = Shards {
         plan: plan.plan_id,
         ..shards.clone()
