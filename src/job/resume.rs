@@ -97,7 +97,9 @@ pub(super) async fn go_on<'a>(
         ));
     }
     plan.ensure_agrees(&state.options)?;
-    if let Some(shard) = state.shard.filter(|_| state.finished) {
+    // A process that died after its last commit may have left finished files that are not published.
+    let is_complete = state.finished && state.sealed.is_empty();
+    if let Some(shard) = state.shard.filter(|_| is_complete) {
         report.notice(&format!(
             "the {shard} is complete; `cosmos-tail plan --after DIR` plans what came since"
         ));
@@ -168,7 +170,8 @@ pub(super) async fn go_on<'a>(
         None => Unread::default(),
     };
     // An interrupted run is read to its pinned ends, and on to the head if it is set to.
-    state.begin_run(!state.finished && !settings.follow);
+    let is_over = state.finished && state.shard.is_none();
+    state.begin_run(!is_over && !settings.follow);
     let mut request_charge = 0.0;
     if plan.widen {
         let kind = destination.kind();

@@ -236,6 +236,12 @@ impl Check<'_> {
             self.found.fault(name, "is not complete");
             return;
         }
+        if !state.sealed.is_empty() {
+            self.found.fault(
+                name,
+                "has finished files that are not published yet: run the shard again",
+            );
+        }
         for range in &state.ranges {
             let planned = self.plan.range_of(&range.range);
             let (Some(planned), Some(end)) = (planned, &range.end) else {
