@@ -860,6 +860,8 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;replay' {
+            [CompletionResult]::new('--plan', '--plan', [CompletionResultType]::ParameterName, 'Replay a share of a plan: --plan plan.json --shard 0/4')
+            [CompletionResult]::new('--shard', '--shard', [CompletionResultType]::ParameterName, 'Which share of the plan: 0/4 to 3/4 of four; auto/4 takes the number from the job that runs it')
             [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Of a database, only these containers: a name, or a pattern with `*`; can be repeated')
             [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Of a database, all containers but these: a name, or a pattern with `*`; can be repeated')
             [CompletionResult]::new('--input', '--input', [CompletionResultType]::ParameterName, 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]')
@@ -872,7 +874,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--partition-key', '--partition-key', [CompletionResultType]::ParameterName, 'Partition key of it, such as /customerId')
             [CompletionResult]::new('--throughput', '--throughput', [CompletionResultType]::ParameterName, 'Throughput of the new container in RU/s [default: the default of the account]')
             [CompletionResult]::new('--from-container', '--from-container', [CompletionResultType]::ParameterName, 'Replay the feed of this container, such as shop/orders')
-            [CompletionResult]::new('--source-profile', '--source-profile', [CompletionResultType]::ParameterName, 'Profile of the account of --from-container')
+            [CompletionResult]::new('--source-profile', '--source-profile', [CompletionResultType]::ParameterName, 'Profile of the account of --from-container, or of --plan')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Where the feed starts: `beginning`, `now`, a time such as 2026-11-23, or an age such as 10m [default: beginning; with --mode all: now]')
             [CompletionResult]::new('--mode', '--mode', [CompletionResultType]::ParameterName, 'Which feed to read [default: latest]')
             [CompletionResult]::new('--write-mode', '--write-mode', [CompletionResultType]::ParameterName, 'How to write a document whose id exists already [default: upsert]')

@@ -829,6 +829,8 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --version 'Print version'
         }
         &'cosmos-tail;replay'= {
+            cand --plan 'Replay a share of a plan: --plan plan.json --shard 0/4'
+            cand --shard 'Which share of the plan: 0/4 to 3/4 of four; auto/4 takes the number from the job that runs it'
             cand --only 'Of a database, only these containers: a name, or a pattern with `*`; can be repeated'
             cand --exclude 'Of a database, all containers but these: a name, or a pattern with `*`; can be repeated'
             cand --input 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]'
@@ -841,7 +843,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --partition-key 'Partition key of it, such as /customerId'
             cand --throughput 'Throughput of the new container in RU/s [default: the default of the account]'
             cand --from-container 'Replay the feed of this container, such as shop/orders'
-            cand --source-profile 'Profile of the account of --from-container'
+            cand --source-profile 'Profile of the account of --from-container, or of --plan'
             cand --from 'Where the feed starts: `beginning`, `now`, a time such as 2026-11-23, or an age such as 10m [default: beginning; with --mode all: now]'
             cand --mode 'Which feed to read [default: latest]'
             cand --write-mode 'How to write a document whose id exists already [default: upsert]'

@@ -857,6 +857,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s v -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l plan -d 'Replay a share of a plan: --plan plan.json --shard 0/4' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l shard -d 'Which share of the plan: 0/4 to 3/4 of four; auto/4 takes the number from the job that runs it' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l only -d 'Of a database, only these containers: a name, or a pattern with `*`; can be repeated' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l exclude -d 'Of a database, all containers but these: a name, or a pattern with `*`; can be repeated' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l input -d 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]' -r -f -a "documents\t'Documents, whatever their members'
@@ -870,7 +872,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l trans
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l partition-key -d 'Partition key of it, such as /customerId' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l throughput -d 'Throughput of the new container in RU/s [default: the default of the account]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l from-container -d 'Replay the feed of this container, such as shop/orders' -r -f -a '(__cosmos_tail_names address)'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l source-profile -d 'Profile of the account of --from-container' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l source-profile -d 'Profile of the account of --from-container, or of --plan' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l from -d 'Where the feed starts: `beginning`, `now`, a time such as 2026-11-23, or an age such as 10m [default: beginning; with --mode all: now]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l mode -d 'Which feed to read [default: latest]' -r -f -a "latest\t'The latest version of each document: no deletes, no intermediate versions'
 all\t'Every version and every delete from now on; the container must retain them'"

@@ -260,6 +260,30 @@ impl Account {
         }
     }
 
+    /// Checks, before any request, that a plan, which is of `planned`, is of the account that `source` connects to.
+    pub(super) fn ensure_planned(
+        &self,
+        source: &ConnectionPlan,
+        planned: &ContainerAddress,
+    ) -> Result<()> {
+        match (planned.endpoint == DEMO_ENDPOINT, self.is_demo()) {
+            (true, true) => Ok(()),
+            (true, false) => Err(usage(
+                "the plan is of an embedded account, which ended with its process",
+                "read it with --demo, which creates the same account again",
+            )),
+            (false, true) => Err(usage(
+                format!(
+                    "the plan is of the account `{}`, not of an embedded one",
+                    planned.endpoint
+                ),
+                "leave --demo out",
+            )),
+            (false, false) if self.args.account_moved => Ok(()),
+            (false, false) => source.ensure_is_planned(planned),
+        }
+    }
+
     /// Whether the container of a state is in the embedded account of this process.
     fn is_embedded(&self, earlier: &ContainerAddress) -> Result<bool> {
         match (earlier.endpoint == DEMO_ENDPOINT, self.is_demo()) {

@@ -53,7 +53,12 @@ pub(super) fn ensure_streams(given: &Given) -> Result<()> {
     let key_file = given.typed(&table::KEY_FILE);
     let is_input = |path: Option<PathBuf>| path.is_some_and(|path| path == Path::new("-"));
     let reads_leases = is_input(given.typed(&table::IMPORTED));
-    let plans = [&table::AFTER, &table::EXPORT_PLAN, &table::SCHEMA_PLAN];
+    let plans = [
+        &table::AFTER,
+        &table::EXPORT_PLAN,
+        &table::REPLAY_PLAN,
+        &table::SCHEMA_PLAN,
+    ];
     let reads_plan = plans.into_iter().any(|plan| is_input(given.typed(plan)));
     let reads_key = is_input(key_file);
     if reads_plan && reads_key {

@@ -12,7 +12,7 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::output::Output;
-use super::table::{StateDirectory, Table, ensure_own, places, real, shard_directory};
+use super::table::{STATE_FILE, StateDirectory, Table, ensure_own, places, real, shard_directory};
 use crate::cli::shards::MAX_SHARDS;
 use crate::durable::{self, shown_path};
 use crate::error::{usage, with_hint};
@@ -36,6 +36,8 @@ struct Text {
     version: u32,
     plan: uuid::Uuid,
     shards: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
 }
 
 /// A place that the shards of a plan write to.
@@ -45,6 +47,8 @@ pub struct Shards {
     pub plan: uuid::Uuid,
     /// How many shards it is dealt to.
     pub count: u32,
+    /// The RID of the container that they are replayed into, if they are: then the place has their positions, and no files.
+    pub target: Option<String>,
     /// The directory that has a directory for each of them.
     pub own: PathBuf,
 }
@@ -68,7 +72,12 @@ impl Shards {
         Ok(None)
     }
 
-    fn read(own: &Path) -> Result<Option<Self>> {
+    /// The shards that have this directory for what is not data; none if it is not that of a plan.
+    ///
+    /// # Errors
+    ///
+    /// If what is there cannot be read.
+    pub fn read(own: &Path) -> Result<Option<Self>> {
         let path = own.join(SHARDS_FILE);
         if !durable::is_plain_file(&path)? {
             return Ok(None);
@@ -99,6 +108,7 @@ impl Shards {
             Ok(Self {
                 plan: text.plan,
                 count: text.shards,
+                target: text.target,
                 own: own.to_owned(),
             })
         };
@@ -123,6 +133,7 @@ impl Shards {
             version: VERSION,
             plan: self.plan,
             shards: self.count,
+            target: self.target.clone(),
         })?;
         text.push(b'\n');
         let created = durable::create_whole(&path, &text);
@@ -165,7 +176,39 @@ impl Shards {
                 ),
             ));
         }
+        if found.target != self.target {
+            let is = |target: &Option<String>| match target {
+                Some(rid) => format!("the positions of a replay into the container of RID {rid}"),
+                None => "the states of an export".to_owned(),
+            };
+            return Err(usage(
+                format!(
+                    "`{place}` has {}, not {}",
+                    is(&found.target),
+                    is(&self.target)
+                ),
+                "an export has one directory, and a replay of the same plan has another one",
+            ));
+        }
         Ok(())
+    }
+
+    /// Refuses the positions of a replay, where the files of an export are needed.
+    ///
+    /// # Errors
+    ///
+    /// If that is what the place has.
+    pub fn ensure_has_files(&self) -> Result<()> {
+        if self.target.is_none() {
+            return Ok(());
+        }
+        Err(usage(
+            format!(
+                "`{}` has the positions of a replay of a plan, and no files",
+                shown_path(&self.own)
+            ),
+            "name the directory that `export --plan … -o DIR` wrote to",
+        ))
     }
 
     /// The directory of a shard.
@@ -202,6 +245,20 @@ impl Shards {
 
     /// The error of a command that works on one export.
     pub fn are_many(&self, named: &Path) -> anyhow::Error {
+        if self.target.is_some() {
+            return usage(
+                format!(
+                    "`{}` has the positions of a replay by {} shards of a plan",
+                    shown_path(named),
+                    self.count
+                ),
+                format!(
+                    "`replay --plan PLAN --shard I/{} --state DIR` continues a shard; a command that takes one state can be \
+                     given the `{STATE_FILE}` of a shard in there",
+                    self.count
+                ),
+            );
+        }
         usage(
             format!(
                 "`{}` is written by {} shards of a plan, each with a state of its own",

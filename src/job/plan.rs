@@ -202,7 +202,7 @@ struct Earlier {
 
 /// The shards that wrote to `directory`.
 fn shards_of(directory: &Path) -> Result<Shards> {
-    Shards::of(directory)?.ok_or_else(|| {
+    let found = Shards::of(directory)?.ok_or_else(|| {
         usage(
             format!(
                 "`{}` is not written by the shards of a plan",
@@ -210,7 +210,17 @@ fn shards_of(directory: &Path) -> Result<Shards> {
             ),
             "name the directory that `export --plan … -o DIR` wrote to; `resume` continues an export of one process",
         )
-    })
+    })?;
+    if found.target.is_some() {
+        return Err(usage(
+            format!(
+                "`{}` has the positions of a replay of a plan",
+                shown_path(directory)
+            ),
+            "after a plan that was replayed comes the one after its ends: make plans with --until exact, and name the plan",
+        ));
+    }
+    Ok(found)
 }
 
 impl Earlier {

@@ -2,16 +2,16 @@
 
 use anyhow::{Context, Result, anyhow};
 
-use super::definition::{self, Unread};
 use super::outcome::Prepared;
-use super::start::{check_output, claim, ensure_is_of, job, resume, watch};
-use super::{Connected, feed_request, query};
-use crate::cosmos::cursor::FeedRequest;
+use super::resume::resume;
+use super::share::Share;
+use super::start::{First, check_output, claim};
+use super::{Connected, definition, feed_request, query};
 use crate::cosmos::retry::RetryLimit;
-use crate::destination::{Kind, Place, Recovery, Shards, at};
+use crate::destination::{Kind, Place, Shards, at};
 use crate::durable::{is_there, shown_path};
-use crate::error::{Annotate, ExitCode, usage, with_exit_code, with_hint};
-use crate::feed::{ContainerAddress, Part, Piece, RangeSet, RangeState, Scope};
+use crate::error::{ExitCode, usage, with_exit_code, with_hint};
+use crate::feed::ContainerAddress;
 use crate::monitor::Monitor;
 use crate::process;
 use crate::report::Report;
@@ -19,7 +19,6 @@ use crate::settings::{ResumeCommand, ShardPlan};
 use crate::signal::Shutdown;
 use crate::state::file;
 use crate::state::model::{JobKind, State};
-use crate::state::plan_file::PlannedRange;
 
 /// Begins or continues a share of a plan, and reads it to its end.
 ///
@@ -35,7 +34,7 @@ pub async fn shard(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     // Even of a share that is complete.
-    let share = share_of(&plan)?;
+    let share = Share::of(&plan.file, plan.shard)?;
     if let Some(place) = &plan.place {
         if let Some(found) = Shards::of(&place.table)? {
             place.shards.ensure_same(&found)?;
@@ -58,7 +57,7 @@ pub async fn shard(
         process::ensure_standard_output()?;
     }
     let connected = connect(&plan.file.source, plan.settings.max_retries).await?;
-    ensure_same(&plan, &connected)?;
+    share.ensure_same(&connected)?;
     monitor.reads(&connected.client).await?;
     connected.limit_reads(plan.settings.max_ru, report).await?;
     if let Some(query) = plan.file.query() {
@@ -73,13 +72,10 @@ pub async fn shard(
     );
     state.shard = plan.place.as_ref().map(|_| plan.shard);
     state.partition_key = connected.client.partition_key_paths();
-    state.options.scope = Scope {
-        ranges: share.iter().map(|piece| piece.bounds.clone()).collect(),
-        partition_key: None,
-    };
+    state.options.scope = share.scope();
     let settings = state.settings.clone();
     let request = feed_request(&state, &settings)?;
-    state.ranges = ranges_of(&plan, &share, &connected, &request).await?;
+    state.ranges = share.ranges(&connected, &request).await?;
     let mut claimed = None;
     if let Some(place) = &plan.place {
         place.shards.mark()?;
@@ -100,23 +96,16 @@ pub async fn shard(
     check_output(false, destination.as_ref())?;
     let definition = definition::read(&connected, destination.as_ref(), report).await;
     shutdown.begin()?;
-    destination.begin(state.export_id)?;
-    let unread = match definition {
-        Some(definition) => definition.write(&state, destination.as_ref(), report)?,
-        None => Unread::default(),
-    };
     report.detail(&described(&plan, &state));
-    let mut job = job(
-        report,
+    let job = First {
         connected,
         state,
         settings,
         destination,
         claimed,
-        Recovery::default(),
-    );
-    job.unread = unread;
-    watch(&mut job, monitor, report);
+        definition,
+    }
+    .begin(monitor, report)?;
     let again = plan.state_path().map(ResumeCommand::of);
     let prepared = Prepared {
         job,
@@ -149,65 +138,6 @@ async fn go_on(
     }
     let resumed = plan.continued(path.to_owned());
     resume(connect, resumed, monitor, report, shutdown).await
-}
-
-/// What of the plan the shard reads.
-fn share_of(plan: &ShardPlan) -> Result<Vec<Piece>> {
-    let dealt = plan.file.shares(plan.shard.count).map_err(|error| {
-        usage(
-            format!(
-                "the plan cannot be dealt to {} shards: {error:#}",
-                plan.shard.count
-            ),
-            "use fewer shards",
-        )
-    })?;
-    let mut dealt = dealt.into_iter();
-    let share = dealt.nth(plan.shard.index as usize);
-    share.context("the plan has no such share")
-}
-
-/// The ranges of a share, with where they start and end.
-async fn ranges_of(
-    plan: &ShardPlan,
-    share: &[Piece],
-    connected: &Connected,
-    request: &FeedRequest,
-) -> Result<RangeSet> {
-    let mut parts: Vec<Part> = Vec::with_capacity(share.len());
-    let planned = |piece: &Piece| -> Result<&PlannedRange> {
-        let planned = plan.file.ranges.get(piece.of);
-        planned.context("the plan has no such range")
-    };
-    for piece in share {
-        let PlannedRange { range, start, .. } = planned(piece)?;
-        let start = match start {
-            // That of a query only says that nothing of the range is needed.
-            Some(start) if piece.bounds != *range && plan.file.query().is_none() => {
-                let client = &connected.client;
-                let cut = client.cut(request, start, &piece.bounds).await?;
-                Some(cut.with_context(|| format!("the start of the range {range} is not known"))?)
-            }
-            start => start.clone(),
-        };
-        parts.push((piece.bounds.clone(), start));
-    }
-    let (mut ranges, next): (Vec<RangeState>, u32) = RangeSet::number(parts)?.into_parts();
-    for (range, piece) in ranges.iter_mut().zip(share) {
-        range.end = planned(piece)?.end.clone();
-    }
-    Ok(RangeSet::from_parts(ranges, next))
-}
-
-/// Checks that the container is the one of the plan, not another of its name.
-fn ensure_same(plan: &ShardPlan, connected: &Connected) -> Result<()> {
-    ensure_is_of(
-        &plan.file.source,
-        connected,
-        "the plan",
-        "it was deleted and created again: make another plan, for another output",
-    )
-    .exit_code(ExitCode::Usage)
 }
 
 fn described(plan: &ShardPlan, state: &State) -> String {

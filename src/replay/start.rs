@@ -37,7 +37,7 @@ use crate::monitor::{Begun, Monitor};
 use crate::observe::{Observer, Observers, SnapshotNotices};
 use crate::render::change::parse_key_path;
 use crate::report::Report;
-use crate::settings::{ReplayPlan, Ttl};
+use crate::settings::{ReplayPlan, ReplayedShare, Ttl};
 use crate::signal::Shutdown;
 use crate::source::Inputs;
 
@@ -143,6 +143,16 @@ pub async fn replay_found(
         }
         None => (None, None),
     };
+    if let Some(share) = &plan.share {
+        let feed = found.as_ref().and_then(|state| state.feed.as_ref());
+        if is_complete(share, feed)? {
+            report.notice(&format!(
+                "the {} is complete; `cosmos-tail plan` plans what came since",
+                share.shard
+            ));
+            return Ok(ExitCode::Done);
+        }
+    }
     let earlier = found.as_ref().map(|state| &state.target);
     let Containers { target, source } = connect(earlier, new).await?;
     if let Some(connected) = &source {
@@ -152,6 +162,7 @@ pub async fn replay_found(
         (Some(connected), Some(feed)) => ReplaySource::Container {
             connected,
             plan: feed.clone(),
+            share: plan.share.as_ref().map(|share| share.shard),
         },
         _ => ReplaySource::of_files(inputs),
     };
@@ -163,6 +174,10 @@ pub async fn replay_found(
     source.refuse_as_target(&target)?;
     if let Some(state) = &found {
         state.check(&target, &plan, &source)?;
+    }
+    let shares = plan.share.as_ref();
+    if let Some(shards) = shares.and_then(|share| share.shards(&target.container_rid)) {
+        shards.mark()?;
     }
     let committed = found.as_ref().and_then(|state| state.dead_letters);
     let path = plan.dead_letter.as_deref();
@@ -190,11 +205,8 @@ pub async fn replay_found(
         batch_size: plan.batch_size,
         own: OwnWrites::new(state.began, is_resumed),
     });
-    if is_resumed && compares_documents(&source, &writer.sender.key_paths, &plan) {
-        report.notice(
-            "documents are compared with those of this run only, not with those that earlier runs wrote \
-             (--id-collisions)",
-        );
+    if compares_documents(&source, &writer.sender.key_paths, &plan) {
+        note_what_is_compared(is_resumed, &plan, report);
     }
     let observer = watch(&plan, state.feed.as_ref(), monitor);
     let observers = Vec::from_iter(observer);
@@ -214,6 +226,26 @@ pub async fn replay_found(
         writer, source, deliveries, letters, checkpoint, monitor, &plan,
     );
     outcome::run(applier, &plan, &target, report, shutdown).await
+}
+
+/// Whether the share was replayed to its end, if this is how far it has been.
+fn is_complete(share: &ReplayedShare, feed: Option<&FeedState>) -> Result<bool> {
+    const OTHER: &str = "each plan has a directory of its own for its states: choose another one, or restore what was there";
+    let Some(feed) = feed else { return Ok(false) };
+    feed.ensure_share(Some(share.shard), OTHER)?;
+    Ok(feed.is_complete())
+}
+
+/// Reports with which documents those of this run are not compared.
+fn note_what_is_compared(is_resumed: bool, plan: &ReplayPlan, report: &Report) {
+    let others = match (&plan.share, is_resumed) {
+        (Some(_), _) => "not with those that other shares or earlier runs write",
+        (None, true) => "not with those that earlier runs wrote",
+        (None, false) => return,
+    };
+    report.notice(&format!(
+        "documents are compared with those of this run only, {others} (--id-collisions)"
+    ));
 }
 
 /// Reports that the rest of a time to live means nothing in a target where nothing expires.
@@ -317,10 +349,12 @@ async fn begin_reading(
         ReplaySource::Container {
             connected,
             plan: feed,
+            ..
         } => {
-            let from = match state.feed.take() {
-                Some(from) => from,
-                None => container::first_state(connected, feed).await?,
+            let from = match (state.feed.take(), &plan.share) {
+                (Some(from), _) => from,
+                (None, Some(share)) => container::state_of_share(connected, feed, share).await?,
+                (None, None) => container::first_state(connected, feed).await?,
             };
             state.feed = Some(from.clone());
             let retention = retention::report(connected, from.mode, &from.ranges, report);

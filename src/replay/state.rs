@@ -191,9 +191,14 @@ impl ReplayState {
         let has_moved = plan.account_moved;
         match (source, &self.feed) {
             (ReplaySource::Files(files), None) => files.check(&self.inputs, NEW_START),
-            (ReplaySource::Container { connected, plan }, Some(feed)) => {
-                feed.check(&connected.source, plan, has_moved, NEW_START)
-            }
+            (
+                ReplaySource::Container {
+                    connected,
+                    plan,
+                    share,
+                },
+                Some(feed),
+            ) => feed.check(&connected.source, plan, *share, has_moved, NEW_START),
             (_, feed) => {
                 let kind = |of_container| {
                     if of_container {

@@ -30,6 +30,7 @@ mod profile;
 mod properties;
 mod query;
 mod replay;
+mod replayed_share;
 mod resolved;
 mod resume;
 mod setting;
@@ -65,6 +66,7 @@ pub use profile::{
 };
 pub use query::QueryPlan;
 pub use replay::{Creation, FeedPlan, ReplayPlan, TimeWindow};
+pub use replayed_share::ReplayedShare;
 pub use resolved::{Origin, ResolvedValue};
 pub use resume::{ResumeCommand, ResumePlan};
 pub use shard::ShardPlan;

@@ -85,14 +85,8 @@ impl ShardPlan {
         let Some(path) = given.typed(&table::EXPORT_PLAN) else {
             return Ok(None);
         };
-        let chosen = given.get(&table::SHARD)?;
-        let index = index_of(chosen, environment)?;
         let file = PlanFile::read(&path)?;
-        let shard = ShardOfPlan {
-            plan: file.plan_id,
-            index,
-            count: chosen.count,
-        };
+        let shard = share_of(&file, given.get(&table::SHARD)?, environment)?;
         let location = given.get(&table::EXPORT_OUTPUT)?;
         let (output, place) = output_of(&location, shard)?;
         let options = file.options.frozen(output);
@@ -130,6 +124,23 @@ impl ShardPlan {
     pub fn continued(&self, state_path: PathBuf) -> ResumePlan {
         ResumePlan::of_shard(&self.given, state_path, self.summary)
     }
+}
+
+/// The share of the plan in `file` that was chosen.
+///
+/// # Errors
+///
+/// If the job that runs this process does not say which one it has.
+pub(super) fn share_of(
+    file: &PlanFile,
+    chosen: ShardChoice,
+    environment: Environment,
+) -> Result<ShardOfPlan> {
+    Ok(ShardOfPlan {
+        plan: file.plan_id,
+        index: index_of(chosen, environment)?,
+        count: chosen.count,
+    })
 }
 
 /// The number of the share.
@@ -236,6 +247,7 @@ fn output_of(location: &Location, shard: ShardOfPlan) -> Result<(Output, Option<
             shards: Shards {
                 plan: shard.plan,
                 count: shard.count,
+                target: None,
                 own,
             },
             state_path: base.join(STATE_FILE),

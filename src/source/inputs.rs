@@ -182,6 +182,7 @@ impl Inputs {
 
     /// Adds the finished files of all shards of a plan. Each document is in the files of one of them.
     fn add_shards(&mut self, source: &Path, shards: &Shards) -> Result<()> {
+        shards.ensure_has_files()?;
         for index in 0..shards.count {
             let own = shards.directory_of(index);
             let state = own.join(STATE_FILE);

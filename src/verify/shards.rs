@@ -60,6 +60,7 @@ pub(super) fn check(path: &Path, place: &Path, depth: Depth, is_strict: bool) ->
             "name the directory that `export --plan … -o DIR` wrote to",
         ));
     };
+    shards.ensure_has_files()?;
     let expected = Shards {
         plan: plan.plan_id,
         ..shards.clone()
@@ -234,6 +235,12 @@ impl Check<'_> {
         if !state.finished {
             self.found.fault(name, "is not complete");
             return;
+        }
+        if !state.sealed.is_empty() {
+            self.found.fault(
+                name,
+                "has finished files that are not published yet: run the shard again",
+            );
         }
         for range in &state.ranges {
             let planned = self.plan.range_of(&range.range);

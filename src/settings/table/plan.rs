@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::cli::Command;
 use crate::cli::choices::PlanUntil;
 use crate::cli::shards::{ShardChoice, shard};
-use crate::settings::setting::{Form, Setting, settings};
+use crate::settings::setting::{Form, Heading, Setting, settings};
 use crate::settings::value::{Value, choice, path, path_or_dash};
 
 settings! {
@@ -80,6 +80,35 @@ settings! {
         )
         .requires("plan")
         .of(&[Command::Export])
+        .in_full();
+
+    REPLAY_PLAN: PathBuf = Setting::new("plan", path_or_dash("FILE"))
+        .help("Replay a share of this plan, as `cosmos-tail plan` writes it, instead of files")
+        .details(
+            "`-` is standard input. The plan names the container that is read, which is in the account of the target unless \
+             --source-profile names another. --state DIR has the positions of all shares. A share that was interrupted \
+             continues when the same command runs again; one that is complete ends at once. With --dead-letter FILE each \
+             share has a file of its own, whose name has its number too.",
+        )
+        .requires("shard")
+        .conflicts(&[
+            "from-container", "from", "mode", "snapshot", "follow", "stdout", "input", "delimiter", "types", "only",
+            "exclude",
+        ])
+        .of(&[Command::Replay])
+        .under(Heading::FromContainer)
+        .brief("Replay a share of a plan: --plan plan.json --shard 0/4")
+        .in_full_of(&[Command::Replay]);
+
+    REPLAY_SHARD: ShardChoice = Setting::new("shard", Value::new("I/N", shard))
+        .help("Which share of the plan: 0/4 to 3/4 of four; auto/4 takes the number from the job that runs it")
+        .details(
+            "`auto` reads JOB_COMPLETION_INDEX (Kubernetes), SLURM_ARRAY_TASK_ID less SLURM_ARRAY_TASK_MIN, or \
+             AWS_BATCH_JOB_ARRAY_INDEX. All shares of a target have the same N.",
+        )
+        .requires("plan")
+        .of(&[Command::Replay])
+        .under(Heading::FromContainer)
         .in_full();
 
     VERIFY_PLACE: PathBuf = Setting::new("place", path("DIR"))

@@ -30,7 +30,7 @@ settings! {
              name. The columns of an export's CSV are described in its state, which must be in its place.",
         )
         .form(Form::Arguments)
-        .required_unless(&["from-container"])
+        .required_unless(&["from-container", "plan"])
         .of(REPLAY)
         .brief("Exports, files of JSON, CSV, Parquet or Arrow, or `-`");
 
@@ -183,12 +183,11 @@ settings! {
         .brief("Replay the feed of this container, such as shop/orders");
 
     SOURCE_PROFILE: String = Setting::new("source-profile", text("NAME"))
-        .help("Profile of the account of --from-container")
+        .help("Profile of the account of --from-container, or of --plan")
         .details(
             "Endpoint and credential come from the profile alone: the flags and the AZURE_COSMOS_… variables \
              for them apply to the target.",
         )
-        .requires("from-container")
         .of(REPLAY)
         .under(Heading::FromContainer)
         .in_full();

@@ -6,6 +6,7 @@ mod jobs;
 #[cfg(unix)]
 mod killed;
 mod large;
+mod replayed;
 mod shares;
 mod streams;
 mod whole;
