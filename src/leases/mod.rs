@@ -36,7 +36,7 @@ pub(crate) use document::Document;
 pub(crate) use group::{Group, groups, without_shadows};
 pub(crate) use lag::measurable;
 pub(crate) use lease::{Checkpoint, Dialect, Form, Lease};
-pub(crate) use owned::{Stamp, lock};
+pub(crate) use owned::{Mark, Stamp, lock};
 pub(crate) use portable::{export, import};
 pub(crate) use prefix::{Place, Prefix, Target, database_of as database_rid};
 pub(crate) use ranges::{gaps, range_of, token_of};

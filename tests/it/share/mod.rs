@@ -4,6 +4,7 @@ mod costs;
 mod documents;
 mod faults;
 mod limits;
+mod namesakes;
 mod scene;
 mod soak;
 mod stops;
