@@ -2,6 +2,7 @@
 
 mod costs;
 mod documents;
+mod dotnet;
 mod faults;
 mod limits;
 mod namesakes;

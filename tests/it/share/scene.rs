@@ -57,6 +57,14 @@ impl Printed {
         more.notify_all();
     }
 
+    /// What an instance prints that is none of ours.
+    pub(super) fn print(&self, instance: &str, text: Vec<u8>) {
+        self.add(Line {
+            instance: instance.to_owned(),
+            text,
+        });
+    }
+
     pub(super) fn lines(&self) -> Vec<Line> {
         self.0.0.lock().unwrap().clone()
     }
@@ -273,6 +281,17 @@ impl Instance {
         let (said, timeout) = waited.unwrap();
         let text = &said.text;
         assert!(!timeout.timed_out(), "{}: {what}: {text}", self.name);
+    }
+
+    /// The most memory that it has had, in bytes; none where the system does not say.
+    pub(super) fn peak_memory(&self) -> Option<u64> {
+        let id = self.child.as_ref().unwrap().id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+        let peak = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kilobytes: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+        Some(kilobytes << 10)
     }
 
     pub(super) fn signal(&self, which: Signal) {
