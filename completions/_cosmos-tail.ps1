@@ -537,6 +537,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('release', 'release', [CompletionResultType]::ParameterValue, 'Take leases from their instances, so that others can have them')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Print the leases of a group as JSON, for `import` and for .NET')
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Create a group from leases that were exported')
+            [CompletionResult]::new('adopt', 'adopt', [CompletionResultType]::ParameterValue, 'Turn a state into leases, leases into a state, or change their SDK')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -791,6 +792,43 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'cosmos-tail;leases;adopt' {
+            [CompletionResult]::new('--leases', '--leases', [CompletionResultType]::ParameterName, 'The lease container, such as shop/leases')
+            [CompletionResult]::new('--group', '--group', [CompletionResultType]::ParameterName, 'The group: the processor''s name')
+            [CompletionResult]::new('--lease-format', '--lease-format', [CompletionResultType]::ParameterName, 'Whose leases to create [default: dotnet, with --from-state]')
+            [CompletionResult]::new('--from-state', '--from-state', [CompletionResultType]::ParameterName, 'Create the group from this state of a tail or an export, which names its container')
+            [CompletionResult]::new('--to-state', '--to-state', [CompletionResultType]::ParameterName, 'Write the state of a tail that goes on where the leases are: `tail --state FILE`')
+            [CompletionResult]::new('--expiration-interval', '--expiration-interval', [CompletionResultType]::ParameterName, 'After how long a lease that is not renewed is free, as the processors are set [default: 60s]')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the configuration file')
+            [CompletionResult]::new('--endpoint', '--endpoint', [CompletionResultType]::ParameterName, 'Endpoint of the account, or `emulator`')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]')
+            [CompletionResult]::new('--token-scope', '--token-scope', [CompletionResultType]::ParameterName, 'Scope of the Entra ID token [default: that of the endpoint''s cloud]')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Name of the database')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Name of the database')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Name of the container')
+            [CompletionResult]::new('--container', '--container', [CompletionResultType]::ParameterName, 'Name of the container')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'How to authenticate [default: auto]')
+            [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'File that contains the account key')
+            [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'What creates containers, and says their definitions and throughput [default: account]')
+            [CompletionResult]::new('--subscription', '--subscription', [CompletionResultType]::ParameterName, 'With --via arm: the subscription of the account [default: looked up by the account''s name]')
+            [CompletionResult]::new('--resource-group', '--resource-group', [CompletionResultType]::ParameterName, 'With --via arm: the resource group of the account [default: looked up by the account''s name]')
+            [CompletionResult]::new('--account-name', '--account-name', [CompletionResultType]::ParameterName, 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint''s host]')
+            [CompletionResult]::new('--priority', '--priority', [CompletionResultType]::ParameterName, 'Priority of all requests, in accounts with priority-based execution')
+            [CompletionResult]::new('--throughput-bucket', '--throughput-bucket', [CompletionResultType]::ParameterName, 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets')
+            [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would be done, and change nothing')
+            [CompletionResult]::new('--limit-to-endpoint', '--limit-to-endpoint', [CompletionResultType]::ParameterName, 'Send all requests to the endpoint, not to the addresses that the account names for its regions')
+            [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use an account embedded in this process')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more; -vv and -vvv the SDK''s log')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more; -vv and -vvv the SDK''s log')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors: no progress, no summary')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors: no progress, no summary')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'cosmos-tail;leases;help' {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List leases, with their owners, positions and lags')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Find what is wrong with groups, such as ranges that nobody reads')
@@ -799,6 +837,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('release', 'release', [CompletionResultType]::ParameterValue, 'Take leases from their instances, so that others can have them')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Print the leases of a group as JSON, for `import` and for .NET')
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Create a group from leases that were exported')
+            [CompletionResult]::new('adopt', 'adopt', [CompletionResultType]::ParameterValue, 'Turn a state into leases, leases into a state, or change their SDK')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -821,6 +860,9 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;leases;help;import' {
+            break
+        }
+        'cosmos-tail;leases;help;adopt' {
             break
         }
         'cosmos-tail;leases;help;help' {
@@ -1301,6 +1343,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('release', 'release', [CompletionResultType]::ParameterValue, 'Take leases from their instances, so that others can have them')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Print the leases of a group as JSON, for `import` and for .NET')
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Create a group from leases that were exported')
+            [CompletionResult]::new('adopt', 'adopt', [CompletionResultType]::ParameterValue, 'Turn a state into leases, leases into a state, or change their SDK')
             break
         }
         'cosmos-tail;help;leases;list' {
@@ -1322,6 +1365,9 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;help;leases;import' {
+            break
+        }
+        'cosmos-tail;help;leases;adopt' {
             break
         }
         'cosmos-tail;help;verify' {

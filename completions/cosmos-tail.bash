@@ -139,6 +139,9 @@ _cosmos__tail() {
             cosmos__tail__subcmd__help,verify)
                 cmd="cosmos__tail__subcmd__help__subcmd__verify"
                 ;;
+            cosmos__tail__subcmd__help__subcmd__leases,adopt)
+                cmd="cosmos__tail__subcmd__help__subcmd__leases__subcmd__adopt"
+                ;;
             cosmos__tail__subcmd__help__subcmd__leases,check)
                 cmd="cosmos__tail__subcmd__help__subcmd__leases__subcmd__check"
                 ;;
@@ -169,6 +172,9 @@ _cosmos__tail() {
             cosmos__tail__subcmd__help__subcmd__profiles,use)
                 cmd="cosmos__tail__subcmd__help__subcmd__profiles__subcmd__use"
                 ;;
+            cosmos__tail__subcmd__leases,adopt)
+                cmd="cosmos__tail__subcmd__leases__subcmd__adopt"
+                ;;
             cosmos__tail__subcmd__leases,check)
                 cmd="cosmos__tail__subcmd__leases__subcmd__check"
                 ;;
@@ -192,6 +198,9 @@ _cosmos__tail() {
                 ;;
             cosmos__tail__subcmd__leases,reset)
                 cmd="cosmos__tail__subcmd__leases__subcmd__reset"
+                ;;
+            cosmos__tail__subcmd__leases__subcmd__help,adopt)
+                cmd="cosmos__tail__subcmd__leases__subcmd__help__subcmd__adopt"
                 ;;
             cosmos__tail__subcmd__leases__subcmd__help,check)
                 cmd="cosmos__tail__subcmd__leases__subcmd__help__subcmd__check"
@@ -1224,8 +1233,22 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__help__subcmd__leases)
-            opts="list check repair reset release export import"
+            opts="list check repair reset release export import adopt"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__tail__subcmd__help__subcmd__leases__subcmd__adopt)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1614,12 +1637,118 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__leases)
-            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version list check repair reset release export import help"
+            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version list check repair reset release export import adopt help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --profile)
+                    _cosmos__tail_names profile
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database)
+                    _cosmos__tail_names database
+                    return 0
+                    ;;
+                -d)
+                    _cosmos__tail_names database
+                    return 0
+                    ;;
+                --container)
+                    _cosmos__tail_names container
+                    return 0
+                    ;;
+                -c)
+                    _cosmos__tail_names container
+                    return 0
+                    ;;
+                --auth)
+                    COMPREPLY=($(compgen -W "auto key cli managed-identity workload-identity environment" -- "${cur}"))
+                    return 0
+                    ;;
+                --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --priority)
+                    COMPREPLY=($(compgen -W "high low" -- "${cur}"))
+                    return 0
+                    ;;
+                --throughput-bucket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__tail__subcmd__leases__subcmd__adopt)
+            opts="-d -c -v -q -h -V --leases --group --lease-format --from-state --to-state --dry-run --expiration-interval --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --leases)
+                    _cosmos__tail_names address
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lease-format)
+                    COMPREPLY=($(compgen -W "dotnet java" -- "${cur}"))
+                    return 0
+                    ;;
+                --from-state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to-state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expiration-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --profile)
                     _cosmos__tail_names profile
                     return 0
@@ -1892,8 +2021,22 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__leases__subcmd__help)
-            opts="list check repair reset release export import help"
+            opts="list check repair reset release export import adopt help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__tail__subcmd__leases__subcmd__help__subcmd__adopt)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

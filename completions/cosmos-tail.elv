@@ -524,6 +524,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand release 'Take leases from their instances, so that others can have them'
             cand export 'Print the leases of a group as JSON, for `import` and for .NET'
             cand import 'Create a group from leases that were exported'
+            cand adopt 'Turn a state into leases, leases into a state, or change their SDK'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'cosmos-tail;leases;list'= {
@@ -770,6 +771,42 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'cosmos-tail;leases;adopt'= {
+            cand --leases 'The lease container, such as shop/leases'
+            cand --group 'The group: the processor''s name'
+            cand --lease-format 'Whose leases to create [default: dotnet, with --from-state]'
+            cand --from-state 'Create the group from this state of a tail or an export, which names its container'
+            cand --to-state 'Write the state of a tail that goes on where the leases are: `tail --state FILE`'
+            cand --expiration-interval 'After how long a lease that is not renewed is free, as the processors are set [default: 60s]'
+            cand --profile 'Profile of the configuration file'
+            cand --endpoint 'Endpoint of the account, or `emulator`'
+            cand --region 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]'
+            cand --token-scope 'Scope of the Entra ID token [default: that of the endpoint''s cloud]'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
+            cand --auth 'How to authenticate [default: auto]'
+            cand --key-file 'File that contains the account key'
+            cand --via 'What creates containers, and says their definitions and throughput [default: account]'
+            cand --subscription 'With --via arm: the subscription of the account [default: looked up by the account''s name]'
+            cand --resource-group 'With --via arm: the resource group of the account [default: looked up by the account''s name]'
+            cand --account-name 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint''s host]'
+            cand --priority 'Priority of all requests, in accounts with priority-based execution'
+            cand --throughput-bucket 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets'
+            cand --log-format 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]'
+            cand --dry-run 'Print what would be done, and change nothing'
+            cand --limit-to-endpoint 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+            cand --demo 'Use an account embedded in this process'
+            cand -v 'Print more; -vv and -vvv the SDK''s log'
+            cand --verbose 'Print more; -vv and -vvv the SDK''s log'
+            cand -q 'Print only errors: no progress, no summary'
+            cand --quiet 'Print only errors: no progress, no summary'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'cosmos-tail;leases;help'= {
             cand list 'List leases, with their owners, positions and lags'
             cand check 'Find what is wrong with groups, such as ranges that nobody reads'
@@ -778,6 +815,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand release 'Take leases from their instances, so that others can have them'
             cand export 'Print the leases of a group as JSON, for `import` and for .NET'
             cand import 'Create a group from leases that were exported'
+            cand adopt 'Turn a state into leases, leases into a state, or change their SDK'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'cosmos-tail;leases;help;list'= {
@@ -793,6 +831,8 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
         &'cosmos-tail;leases;help;export'= {
         }
         &'cosmos-tail;leases;help;import'= {
+        }
+        &'cosmos-tail;leases;help;adopt'= {
         }
         &'cosmos-tail;leases;help;help'= {
         }
@@ -1246,6 +1286,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand release 'Take leases from their instances, so that others can have them'
             cand export 'Print the leases of a group as JSON, for `import` and for .NET'
             cand import 'Create a group from leases that were exported'
+            cand adopt 'Turn a state into leases, leases into a state, or change their SDK'
         }
         &'cosmos-tail;help;leases;list'= {
         }
@@ -1260,6 +1301,8 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
         &'cosmos-tail;help;leases;export'= {
         }
         &'cosmos-tail;help;leases;import'= {
+        }
+        &'cosmos-tail;help;leases;adopt'= {
         }
         &'cosmos-tail;help;verify'= {
         }

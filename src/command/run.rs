@@ -60,6 +60,7 @@ pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Res
         }
         Command::LeasesExport => leases::transfer::export_group(&account, &given, report).await,
         Command::LeasesImport => leases::transfer::import_group(&account, &given, report).await,
+        Command::LeasesAdopt => leases::adopt::run(&account, &given, report).await,
         Command::Verify => verify::run(&given, report, shutdown).await,
         Command::Schema => Box::pin(schema::run(&account, given, report, shutdown)).await,
         Command::Ranges => ranges::run(&account, &given, report).await,

@@ -24,6 +24,7 @@ pub(super) fn ensure_streams(given: &Given) -> Result<()> {
         | Command::LeasesRelease
         | Command::LeasesExport
         | Command::LeasesImport
+        | Command::LeasesAdopt
         | Command::Schema
         | Command::Verify
         | Command::Ls

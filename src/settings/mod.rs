@@ -56,8 +56,11 @@ pub use documentation::profile_tables;
 pub use environment::{Environment, process_environment};
 pub use export::ExportPlan;
 pub use given::Given;
+pub(crate) use given::default_settings;
 pub use lag::{LagOf, LagPlan};
-pub use leases::{ContainerNames, GroupPlan, ImportPlan, LeasesPlan, ResetPlan, repair_start};
+pub use leases::{
+    AdoptPlan, ContainerNames, GroupPlan, ImportPlan, LeasesPlan, ResetPlan, repair_start,
+};
 pub use monitor::MonitorPlan;
 pub use plan::{After, NewPlan};
 pub use profile::{

@@ -116,17 +116,19 @@ pub(super) struct Instance<'a> {
     pub(super) is_listing: bool,
     /// Leases that are being taken.
     pub(super) acquiring: usize,
-    /// Leases of this name that this instance may have: all, when it starts, and those of which it does not know
-    /// whether its last write was done.
+    /// Leases that this instance may have, although it does not know whether its last write was done. None before the
+    /// first list.
     pub(super) may_own: Option<HashSet<String>>,
+    /// Leases of an earlier process of this name that could not be taken back yet.
+    pub(super) inherited: HashSet<String>,
     /// How many leases the group had when they were last listed, and how many other instances.
     pub(super) seen: (usize, usize),
     pub(super) is_ready: bool,
     pub(super) is_group_unreadable: bool,
     /// What was warned of.
     pub(super) warned: HashSet<String>,
-    /// The leases in the last list that an instance of the same name has.
-    pub(super) namesakes: HashSet<String>,
+    /// The leases in the last list that another process of this name has, and their ETags.
+    pub(super) namesakes: HashMap<String, Option<String>>,
     pub(super) stopping: Stopping,
     pub(super) end: Option<WatchEnd>,
     /// Changes that were printed and flushed.
@@ -151,11 +153,12 @@ impl<'a> Instance<'a> {
             is_listing: false,
             acquiring: 0,
             may_own: None,
+            inherited: HashSet::new(),
             seen: (0, 0),
             is_ready: false,
             is_group_unreadable: false,
             warned: HashSet::new(),
-            namesakes: HashSet::new(),
+            namesakes: HashMap::new(),
             stopping: Stopping::No,
             end: None,
             printed: 0,
@@ -327,7 +330,8 @@ impl<'a> Instance<'a> {
         self.report.notice(&match self.holdings.len() {
             0 => format!(
                 "waiting for ranges of {source} {who}: {} all of them",
-                if others == 1 {
+                // It may have the name of this one.
+                if others <= 1 {
                     "another instance has".to_owned()
                 } else {
                     format!("{others} other instances have")

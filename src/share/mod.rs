@@ -17,6 +17,7 @@ mod bootstrap;
 mod children;
 mod holding;
 mod instance;
+mod namesake;
 mod reading;
 mod round;
 mod service_clock;

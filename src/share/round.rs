@@ -74,10 +74,12 @@ impl Instance<'_> {
             .collect();
         let is_first = self.may_own.is_none();
         let may_own = self.may_own.take().unwrap_or_default();
+        let inherited = std::mem::take(&mut self.inherited);
         let is_back = |lease: &Lease| {
+            let may_be_mine = may_own.contains(&lease.token) && store.is_mine(lease);
             store.is_own(lease)
                 && !held.contains_key(&lease.id)
-                && (is_first || may_own.contains(&lease.token))
+                && (is_first || may_be_mine || inherited.contains(&lease.token))
         };
         let own = store.instance.as_str();
         // What nobody can read would be taken again and again in place of the others.
@@ -112,8 +114,11 @@ impl Instance<'_> {
         let back = group.leases.iter().enumerate();
         let back = back.filter(|(_, lease)| is_back(lease)).map(|(at, _)| at);
         let back: Vec<usize> = back.collect();
-        for at in back.iter().chain(&wanted.take).chain(&wanted.steal) {
-            self.acquire(&group.leases[*at], partitions);
+        for at in &back {
+            self.acquire(&group.leases[*at], partitions, true);
+        }
+        for at in wanted.take.iter().chain(&wanted.steal) {
+            self.acquire(&group.leases[*at], partitions, false);
         }
         self.replace_merged(group, partitions, &held);
         for at in wanted.release {
@@ -122,8 +127,9 @@ impl Instance<'_> {
             }
         }
         self.may_own = Some(HashSet::new());
-        self.warn(group, partitions, &held, &back);
-        Ok(())
+        self.warn(group, partitions);
+        let is_known = |lease: &Lease| held.contains_key(&lease.id) || is_back(lease);
+        self.look_for_namesakes(group, is_known)
     }
 
     /// Replaces leases of partitions that were merged by leases of their ranges: nothing else would say which part of
@@ -160,28 +166,7 @@ impl Instance<'_> {
     }
 
     /// Warns of what no instance does anything about.
-    pub(super) fn warn(
-        &mut self,
-        group: &Group,
-        partitions: &[PhysicalPartition],
-        held: &HashMap<String, RangeId>,
-        back: &[usize],
-    ) {
-        let namesakes = group.leases.iter().enumerate().filter(|(at, lease)| {
-            let store = &self.parts.store;
-            let is_known = held.contains_key(&lease.id) || back.contains(at);
-            store.is_own(lease) && !is_known && !store.is_free(lease)
-        });
-        // A lease that this instance has just replaced or let go may be in a list that began before.
-        let namesakes = namesakes.map(|(_, lease)| lease.id.clone()).collect();
-        let before = std::mem::replace(&mut self.namesakes, namesakes);
-        if !before.is_disjoint(&self.namesakes) {
-            let name = escape_for_terminal(&self.parts.store.instance).into_owned();
-            self.warn_once(format!(
-                "another instance of the group is named `{name}` too, or was until a moment ago; give each its own \
-                 --instance"
-            ));
-        }
+    pub(super) fn warn(&mut self, group: &Group, partitions: &[PhysicalPartition]) {
         let ranges: Vec<Option<FeedRange>> = group
             .leases
             .iter()
@@ -222,8 +207,14 @@ impl Instance<'_> {
         }
     }
 
-    /// Takes a lease in a task.
-    pub(super) fn acquire(&mut self, lease: &Lease, partitions: &Arc<[PhysicalPartition]>) {
+    /// Takes a lease in a task. One that is taken back is taken from whoever has its name, however often that one
+    /// renews it meanwhile.
+    pub(super) fn acquire(
+        &mut self,
+        lease: &Lease,
+        partitions: &Arc<[PhysicalPartition]>,
+        is_back: bool,
+    ) {
         let Some(range) = range_of(lease, partitions) else {
             return;
         };
@@ -251,9 +242,16 @@ impl Instance<'_> {
                 };
                 let until = process::since_boot() + store.intervals.validity();
                 let own = Some(store.instance.as_str());
-                store
-                    .write(&lease, own, etag.as_deref(), &range, until)
-                    .await
+                let mut now = lease.clone();
+                loop {
+                    let etag = etag.as_deref().filter(|_| now.checkpoint.etag().is_none());
+                    match store.write(&now, own, etag, &range, until).await? {
+                        Kept::OfNamesake(newer) if is_back && can_follow(&newer, &now) => {
+                            now = *newer;
+                        }
+                        kept => return Ok(kept),
+                    }
+                }
             };
             let result = acquire.await;
             Done::Acquired {
@@ -284,10 +282,7 @@ impl Instance<'_> {
                     .detail(&format!("lease `{token}`: acquired, {from}"));
                 self.hold(*lease, range, valid_until)?;
             }
-            Ok(Kept::Late) => {
-                let own = self.may_own.get_or_insert_default();
-                own.insert(before.token.clone());
-            }
+            Ok(Kept::Late) => self.retake(before),
             Ok(_) => {
                 let text = format!("lease `{token}`: another instance was faster");
                 self.report.detail(&text);
@@ -302,11 +297,20 @@ impl Instance<'_> {
             Err(error) => {
                 self.report
                     .detail(&format!("lease `{token}`: cannot be acquired: {error:#}"));
-                let own = self.may_own.get_or_insert_default();
-                own.insert(before.token.clone());
+                self.retake(before);
             }
         }
         Ok(())
+    }
+
+    /// Looks again at a lease of which it is not known whether it was taken.
+    fn retake(&mut self, before: &Lease) {
+        let store = &self.parts.store;
+        if store.is_own(before) && !store.is_mine(before) {
+            self.inherited.insert(before.token.clone());
+        }
+        let own = self.may_own.get_or_insert_default();
+        own.insert(before.token.clone());
     }
 
     /// Begins to read the range of a lease that this instance has.
@@ -364,4 +368,12 @@ impl Instance<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a lease can be taken as it is now in place of how it was.
+fn can_follow(newer: &Lease, before: &Lease) -> bool {
+    let has_position = newer.checkpoint.etag().is_some();
+    newer.form == before.form
+        && (newer.own_range == before.own_range || before.own_range.is_none())
+        && (has_position || newer.checkpoint == before.checkpoint)
 }

@@ -9,7 +9,7 @@ use super::service_clock::ServiceClock;
 use crate::cosmos::client::CosmosClient;
 use crate::feed::{FeedMode, FeedRange};
 use crate::leases::{
-    Attempt, Common, Dialect, Document, Group, KeyedBy, Lease, NewLease, Prefix, Send, Stamp,
+    Attempt, Common, Dialect, Document, Group, KeyedBy, Lease, Mark, NewLease, Prefix, Send, Stamp,
     attempt, fetch, groups, read,
 };
 use crate::process;
@@ -47,6 +47,8 @@ pub(crate) struct Store {
     pub(crate) dialect: Dialect,
     /// The name of this instance.
     pub(crate) instance: String,
+    /// What tells this process from another one of the same name.
+    pub(crate) mark: Mark,
     pub(crate) clock: ServiceClock,
     pub(crate) intervals: Intervals,
 }
@@ -60,8 +62,8 @@ pub(super) enum Kept {
     Lost(Option<String>),
     /// Somebody who is no instance has changed it.
     Altered,
-    /// Another instance has it that has the same name.
-    OfNamesake,
+    /// Another instance has it that has the same name. This is how it left it.
+    OfNamesake(Box<Lease>),
     /// It was deleted.
     Deleted,
     /// It may or may not be written, when it may already be another's.
@@ -109,6 +111,11 @@ impl Store {
         owner.is_some_and(|owner| owner.eq_ignore_ascii_case(&self.instance))
     }
 
+    /// Whether this process has a lease, and no other one of its name.
+    pub(super) fn is_mine(&self, lease: &Lease) -> bool {
+        self.is_own(lease) && lease.has(self.mark)
+    }
+
     /// Whether a lease can be taken: nobody has it, or its owner has not written it for too long by the service's
     /// clock, which says when it was written.
     pub(super) fn is_free(&self, lease: &Lease) -> bool {
@@ -140,7 +147,7 @@ impl Store {
         until: Duration,
     ) -> Result<Kept> {
         let began = process::since_boot();
-        let stamp = Stamp::new(owner, self.clock.now())?;
+        let stamp = Stamp::new(owner, self.clock.now(), self.mark)?;
         let document = lease.stamped(&stamp, etag, range, self.common())?;
         let expected = lease.etag.as_deref().context("the lease has no ETag")?;
         let send = Send::Replace(expected);
@@ -182,7 +189,7 @@ impl Store {
         let Ok(found) = Lease::of(found, &self.prefix.target) else {
             return Ok(Kept::Altered);
         };
-        if found.has(stamp) {
+        if found.is(document, stamp) {
             let until = began + self.intervals.validity();
             return Ok(Kept::Written(Box::new(found), until));
         }
@@ -192,7 +199,7 @@ impl Store {
         Ok(if found.timestamp() == lease.timestamp() {
             Kept::Altered
         } else {
-            Kept::OfNamesake
+            Kept::OfNamesake(Box::new(found))
         })
     }
 
@@ -208,7 +215,7 @@ impl Store {
         until: Duration,
     ) -> Result<Created> {
         let began = process::since_boot();
-        let stamp = Stamp::new(owner, self.clock.now())?;
+        let stamp = Stamp::new(owner, self.clock.now(), self.mark)?;
         let document = new.stamped(&stamp, self.common())?;
         let attempted =
             attempt(&self.client, self.keyed_by, &document, Send::Create, until).await?;

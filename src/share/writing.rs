@@ -12,7 +12,6 @@ use super::instance::{Done, Instance, Stopping, is_final};
 use super::store::Kept;
 use crate::cosmos::token::segments;
 use crate::destination::Receipt;
-use crate::error::usage;
 use crate::escape::escape_for_terminal;
 use crate::feed::RangeId;
 use crate::observe::Event;
@@ -125,7 +124,10 @@ impl Instance<'_> {
             Kept::Lost(None) => "its owner was cleared".to_owned(),
             Kept::Altered => "it was changed by hand, and is read again from there".to_owned(),
             Kept::Deleted => "it was deleted".to_owned(),
-            Kept::OfNamesake => return Err(self.namesake()),
+            Kept::OfNamesake(ref lease) => {
+                self.ensure_first_of_name(&lease.id)?;
+                "taken by another instance of the same name".to_owned()
+            }
             // Until then it is retried.
             Kept::Late | Kept::Written(..) => return Ok(()),
         };
@@ -138,16 +140,6 @@ impl Instance<'_> {
             self.balance_at = process::since_boot();
         }
         Ok(())
-    }
-
-    pub(super) fn namesake(&self) -> anyhow::Error {
-        usage(
-            format!(
-                "another instance of the group is named `{}` too, and has taken the leases of this one",
-                escape_for_terminal(&self.parts.store.instance)
-            ),
-            "give each instance its own --instance; without it, each has a name of its own",
-        )
     }
 
     /// The error of a write that the service refused.

@@ -60,6 +60,7 @@ const WITHOUT_ARM: &[Command] = &[
     Command::LeasesRelease,
     Command::LeasesExport,
     Command::LeasesImport,
+    Command::LeasesAdopt,
 ];
 
 settings! {
