@@ -475,9 +475,10 @@ impl Report {
         };
         let object = match (self.log_format(), self.json, level) {
             (LogFormat::Json, ..) => {
+                let container = self.container.as_deref().map(redact);
                 let message = Message {
                     range: range.map(|range| range.0),
-                    container: self.container.as_deref(),
+                    container: container.as_deref(),
                     ..Message::new(level, &text)
                 };
                 message.to_json()

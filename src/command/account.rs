@@ -20,7 +20,7 @@ use crate::cosmos::retry::{Persistence, RetryLimit};
 use crate::error::{find, usage};
 use crate::feed::ContainerAddress;
 use crate::job::Connected;
-use crate::replay::{Target, describe};
+use crate::replay::{Target, describe, make_scripts};
 use crate::report::Report;
 use crate::settings::{
     ChosenProfile, ConfigFile, ConnectionArgs, ConnectionPlan, ConnectionRequest, FeedPlan, Given,
@@ -444,13 +444,19 @@ impl Account {
     ) -> Result<Connected> {
         let options = self.prepare(plan, report).await?;
         let persistence = persistence(retry_limit, report);
+        let connected = CosmosClient::connect_and_create(&options, create, &persistence);
+        let connected = Box::pin(connected);
         let client = tokio::select! {
             // Nothing has begun that must be finished first.
             () = self.shutdown.requested() => {
                 return Err(self.shutdown.stopped_before("the account answered"));
             }
-            client = CosmosClient::connect_and_create(&options, create, &persistence) => client?,
+            client = connected => client?,
         };
+        if let Some(new) = create {
+            let made = Box::pin(make_scripts(&client, new, report));
+            self.until_stopped(made).await??;
+        }
         let source = ContainerAddress {
             endpoint: self.shown_endpoint(&options.endpoint),
             database: options.database,

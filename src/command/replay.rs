@@ -78,7 +78,10 @@ pub(super) async fn run(
             None => None,
         };
         let new = match (&create, &source) {
-            (Some(create), Some(source)) => Some(replay::by_container(create, source)?),
+            (Some(create), Some(source)) => {
+                let read = Box::pin(replay::by_container(create, source, report));
+                Some(account.until_stopped(read).await??)
+            }
             _ => by_files,
         };
         let target = match &new {

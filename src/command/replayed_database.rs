@@ -365,7 +365,9 @@ impl Both<'_> {
             None => None,
         };
         let by_source = match (&create, &source) {
-            (Some(create), Some(source)) => Some(replay::by_container(create, source)?),
+            (Some(create), Some(source)) => {
+                Some(Box::pin(replay::by_container(create, source, report)).await?)
+            }
             _ => None,
         };
         let new = by_source.as_ref().or(found.new_container());
@@ -396,7 +398,11 @@ impl Both<'_> {
                 replay::describe(new)
             ));
         }
-        Ok(Target::There(target.open(name, new).await?))
+        let connected = target.open(name, new).await?;
+        if let Some(new) = new {
+            Box::pin(replay::make_scripts(&connected.client, new, report)).await?;
+        }
+        Ok(Target::There(connected))
     }
 }
 

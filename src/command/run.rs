@@ -45,10 +45,10 @@ pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Res
         Command::Plan => Box::pin(plan::run(&account, given, report, shutdown)).await,
         Command::Resume => Box::pin(resume::run(&account, &given, report, shutdown)).await,
         Command::Tail => Box::pin(tail::run(&account, given, report, shutdown)).await,
-        Command::Replay => replay::run(&account, &given, report, shutdown).await,
+        Command::Replay => Box::pin(replay::run(&account, &given, report, shutdown)).await,
         Command::Compare => Box::pin(compare::run(&account, &given, report, shutdown)).await,
         Command::Acceptance => Box::pin(acceptance::run(&account, &given, report, shutdown)).await,
-        Command::Lag => lag::run(&account, &given, report, shutdown).await,
+        Command::Lag => Box::pin(lag::run(&account, &given, report, shutdown)).await,
         // Without a command below it, the help was printed.
         Command::Leases | Command::LeasesList => {
             leases::list::run(&account, &given, report, shutdown).await
@@ -69,7 +69,7 @@ pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Res
         Command::Profiles => profiles::list::run(&given, report),
         Command::ProfilesAdd => profiles::add::run(&given, report),
         Command::ProfilesUse => profiles::choose::run(&given, report),
-        Command::ProfilesTest => profiles::doctor::run(&account, &given, report).await,
+        Command::ProfilesTest => Box::pin(profiles::doctor::run(&account, &given, report)).await,
         #[cfg(feature = "demo")]
         Command::Demo => demo::run(&given, report, shutdown).await,
         Command::Completions => completions::run(&given, report),

@@ -184,6 +184,30 @@ impl ContainerDefinition {
         }
     }
 
+    /// The client encryption keys that its policy names, each once.
+    pub fn encryption_keys(&self) -> Vec<String> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Policy {
+            #[serde(default)]
+            included_paths: Vec<EncryptedPath>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct EncryptedPath {
+            client_encryption_key_id: String,
+        }
+        let members = named(self.text.get()).unwrap_or_default();
+        let policy = members
+            .iter()
+            .find(|(name, _)| name == "clientEncryptionPolicy")
+            .and_then(|(_, policy)| serde_json::from_str::<Policy>(policy).ok());
+        let paths = policy.map(|policy| policy.included_paths);
+        let named = paths.into_iter().flatten();
+        let named: BTreeSet<String> = named.map(|path| path.client_encryption_key_id).collect();
+        named.into_iter().collect()
+    }
+
     /// What it says beside the name and the partition key, by the names of the service.
     pub fn policies(&self) -> Vec<String> {
         let named = named(self.text.get()).unwrap_or_default();
@@ -240,12 +264,12 @@ impl ContainerDefinition {
 }
 
 /// Whether whoever makes a container says it, and not the service.
-fn is_defined(name: &str) -> bool {
+pub(super) fn is_defined(name: &str) -> bool {
     !name.starts_with('_') && !COMPUTED.contains(&name)
 }
 
 /// The members of an object with their names.
-fn named(json: &str) -> Result<Vec<(String, &str)>> {
+pub(super) fn named(json: &str) -> Result<Vec<(String, &str)>> {
     members(json.as_bytes())
         .map(|member| {
             let quoted = [b"\"", member.raw_name, b"\""].concat();

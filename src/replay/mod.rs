@@ -55,7 +55,7 @@ mod watermark;
 mod writer;
 
 pub(crate) use address::same_container;
-pub use creation::{by_container, describe};
+pub use creation::{by_container, describe, make_scripts};
 pub(crate) use interpreter::{Interpreter, Meaning};
 pub(crate) use item_write::{Action, Defect};
 pub(crate) use replay_source::source_location;

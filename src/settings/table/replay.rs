@@ -147,8 +147,9 @@ settings! {
         .help("Create the target container if it does not exist, by the definition of the source")
         .details(
             "The definition is in the `container.json` of an export, or that of the container of \
-             --from-container: partition key, indexing policy, unique keys, time to live, and all else. \
-             Throughput is not asked for, unless --throughput is given.",
+             --from-container: partition key, indexing policy, unique keys, time to live, and all else, \
+             with its stored procedures, triggers and user-defined functions. Throughput is not asked for, \
+             unless --throughput is given.",
         )
         .of(REPLAY)
         .brief("Create the target container");

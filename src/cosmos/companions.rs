@@ -1,0 +1,260 @@
+//! Companions of a container: read beside its definition, and made beside a new container.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use futures_util::future::join_all;
+
+use super::arm::ArmOnDemand;
+use super::client::CosmosClient;
+use super::companion::{Companion, CompanionKind, Companions, Unread};
+use super::companion_lists::{DENIED, Made, Owner, Way};
+use super::container::Template;
+use super::definition::ContainerDefinition;
+use super::options::ConnectOptions;
+use super::retry::Persistence;
+use super::transport::Direct;
+use crate::error::{usage, with_further_hint, with_hint};
+
+/// How long all companions of a container are waited for: no document depends on them.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// The companions of a container, as far as they could be read.
+#[derive(Debug, Default)]
+pub struct ReadCompanions {
+    /// Those that could be read.
+    pub known: Companions,
+    /// Kinds that could not, and why.
+    pub unread: Vec<(CompanionKind, Unread)>,
+}
+
+/// What became of companions that were to be made.
+#[derive(Debug, Default)]
+pub struct MadeCompanions {
+    /// Those that are new, with their kinds.
+    pub new: Vec<String>,
+    /// Those whose name is taken by another one, which stays as it is.
+    pub kept: Vec<String>,
+}
+
+impl CosmosClient {
+    /// The companions of the container, by the keys that its definition names. Transient errors are retried for a moment.
+    pub async fn companions(&self, definition: &ContainerDefinition) -> ReadCompanions {
+        let keys = definition.encryption_keys();
+        let mut kinds = CompanionKind::SCRIPTS.to_vec();
+        if !keys.is_empty() {
+            kinds.push(CompanionKind::ClientEncryptionKeys);
+        }
+        let read = Box::pin(self.read_companions(&kinds));
+        let lists = match tokio::time::timeout(DEADLINE, read).await {
+            Ok(Ok(lists)) => lists,
+            Ok(Err(error)) => failed(&kinds, &format!("{error:#}")),
+            Err(_) => {
+                let seconds = DEADLINE.as_secs();
+                failed(&kinds, &format!("no answer within {seconds} s"))
+            }
+        };
+        let mut found = ReadCompanions::default();
+        for (kind, list) in kinds.into_iter().zip(lists) {
+            let added = list.and_then(|all| {
+                let all = match kind {
+                    CompanionKind::ClientEncryptionKeys => named(all, &keys)?,
+                    _ => all,
+                };
+                let added = found.known.add(kind, all);
+                added.map_err(|error| Unread::Failed(format!("{error:#}")))
+            });
+            if let Err(unread) = added {
+                found.unread.push((kind, unread));
+            }
+        }
+        found
+    }
+
+    async fn read_companions(
+        &self,
+        kinds: &[CompanionKind],
+    ) -> Result<Vec<Result<Vec<Companion>, Unread>>> {
+        let way = self.way().await?;
+        let lists = kinds.iter().map(|kind| way.list(self.owner(), *kind));
+        Ok(join_all(lists).await)
+    }
+
+    /// Makes the scripts of `template` that the container lacks.
+    ///
+    /// # Errors
+    ///
+    /// If one is refused, or the existing ones cannot be read; the error has a hint.
+    pub async fn make_scripts(&self, template: &Template) -> Result<MadeCompanions> {
+        let mut made = MadeCompanions::default();
+        let wanted = |kind: &CompanionKind| {
+            let all = template.companions.of(*kind).unwrap_or_default();
+            (!all.is_empty()).then_some((*kind, all))
+        };
+        let kinds: Vec<_> = CompanionKind::SCRIPTS.iter().filter_map(wanted).collect();
+        if kinds.is_empty() {
+            return Ok(made);
+        }
+        let way = self.way().await?;
+        for (kind, all) in kinds {
+            make(&way, self.owner(), kind, all, template, &mut made).await?;
+        }
+        Ok(made)
+    }
+
+    /// Who is asked for companions.
+    async fn way(&self) -> Result<Way<'_>> {
+        way(self.via_arm.as_ref(), &self.direct, &self.persistence).await
+    }
+
+    fn owner(&self) -> Owner<'_> {
+        Owner {
+            database: self.database_name(),
+            container: self.container_name(),
+            rid: Some(self.rid()),
+        }
+    }
+}
+
+/// Who is asked: the control plane, if it is asked at all.
+async fn way<'a>(
+    via_arm: Option<&'a ArmOnDemand>,
+    direct: &'a Direct,
+    persistence: &'a Persistence,
+) -> Result<Way<'a>> {
+    Ok(match via_arm {
+        Some(arm) => Way::Arm(arm.get(persistence).await?),
+        None => Way::Account(direct, persistence),
+    })
+}
+
+/// Makes the client encryption keys of `template` that the database of `options` lacks, before the container that names
+/// them.
+///
+/// # Errors
+///
+/// If one is refused, or another key has its name; the error has a hint.
+pub(super) async fn make_keys(
+    options: &ConnectOptions,
+    direct: &Direct,
+    via_arm: Option<&ArmOnDemand>,
+    persistence: &Persistence,
+    template: &Template,
+) -> Result<()> {
+    let kind = CompanionKind::ClientEncryptionKeys;
+    let keys = template.companions.of(kind).unwrap_or_default();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let way = way(via_arm, direct, persistence).await?;
+    let owner = Owner {
+        database: &options.database,
+        container: &options.container,
+        rid: None,
+    };
+    let mut made = MadeCompanions::default();
+    make(&way, owner, kind, keys, template, &mut made).await?;
+    if made.kept.is_empty() {
+        return Ok(());
+    }
+    Err(usage(
+        format!(
+            "the database `{}` has another key than the source: {}",
+            options.database,
+            made.kept.join(", ")
+        ),
+        "documents that were encrypted with the key of the source cannot be read with another one: replay to a database \
+         without a key of this name",
+    ))
+}
+
+/// Makes those of a kind that the owner lacks.
+async fn make(
+    way: &Way<'_>,
+    owner: Owner<'_>,
+    kind: CompanionKind,
+    wanted: &[Companion],
+    template: &Template,
+    made: &mut MadeCompanions,
+) -> Result<()> {
+    let list = async || {
+        let list = way.list(owner, kind).await;
+        list.map_err(|unread| explained(&unread, kind, template))
+    };
+    let mut existing = list().await?;
+    for new in wanted {
+        let name = format!("{} {:?}", kind.name(), new.id());
+        let is_there = |all: &[Companion]| {
+            let same_id = all.iter().find(|one| one.id() == new.id());
+            same_id.map(|one| one.is_the_same_as(new))
+        };
+        let mut same = is_there(&existing);
+        if same.is_none() {
+            let created = way.create(owner, kind, new).await;
+            let created = created
+                .map_err(|error| with_further_hint(error, way_out(kind, template)))
+                .with_context(|| format!("cannot create the {name}"))?;
+            if created == Made::New {
+                made.new.push(name);
+                continue;
+            }
+            existing = list().await?;
+            same = is_there(&existing);
+        }
+        if same != Some(true) {
+            made.kept.push(name);
+        }
+    }
+    Ok(())
+}
+
+/// What can be done about a companion that the target does not take.
+fn way_out(kind: CompanionKind, template: &Template) -> String {
+    if kind.is_of_database() {
+        return format!("the definition is from {}", template.origin);
+    }
+    format!(
+        "it is from {}: create one of this name yourself, which is then kept, or make a plain container: --create \
+         --partition-key",
+        template.origin
+    )
+}
+
+/// The error of a target whose companions are not known.
+fn explained(unread: &Unread, kind: CompanionKind, template: &Template) -> anyhow::Error {
+    let names = kind.names();
+    let what = format!("cannot create the {names}");
+    match unread {
+        Unread::Denied => with_hint(
+            anyhow!("the credential does not cover those of the target"),
+            DENIED,
+        ),
+        Unread::NotSupported => with_hint(
+            anyhow!("the account of the target has no {names}"),
+            way_out(kind, template),
+        ),
+        Unread::Failed(reason) => with_hint(
+            anyhow!("those of the target could not be read: {reason}"),
+            "try again later",
+        ),
+    }
+    .context(what)
+}
+
+/// The keys of `all` that a definition names.
+fn named(all: Vec<Companion>, names: &[String]) -> Result<Vec<Companion>, Unread> {
+    let is_named = |one: &Companion| names.iter().any(|name| name == one.id());
+    let found: Vec<Companion> = all.into_iter().filter(is_named).collect();
+    let is_there = |name: &&String| found.iter().any(|one| one.id() == **name);
+    match names.iter().find(|name| !is_there(name)) {
+        None => Ok(found),
+        Some(missing) => Err(Unread::Failed(format!(
+            "the database has no key {missing:?}, which the container names"
+        ))),
+    }
+}
+
+fn failed(kinds: &[CompanionKind], reason: &str) -> Vec<Result<Vec<Companion>, Unread>> {
+    let one = |_: &CompanionKind| Err(Unread::Failed(reason.to_owned()));
+    kinds.iter().map(one).collect()
+}
