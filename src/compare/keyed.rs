@@ -311,17 +311,8 @@ impl Keyer {
         if let Some(form) = record.form {
             return Left::Content(self.hashes.content(form));
         }
-        Left::Content(self.hash(document, buffer))
-    }
-
-    fn hash(&self, document: &[u8], buffer: &mut Form) -> u128 {
         self.content.write(document, buffer);
-        self.hashes.content(buffer.bytes())
-    }
-
-    /// The hash of the content of a document that is there, which is never 0.
-    pub(super) fn content_of(&self, document: &[u8], buffer: &mut Form) -> u128 {
-        self.hash(document, buffer).max(1)
+        Left::Content(self.hashes.content(buffer.bytes()))
     }
 }
 
