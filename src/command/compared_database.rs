@@ -235,7 +235,12 @@ impl<'a> Side<'a> {
         else {
             return Ok(None);
         };
-        ensure_own(directory, file, one)?;
+        if !ensure_own(directory, file, one)? && one.gone.is_none() {
+            return Err(with_hint(
+                anyhow!("the export of this container is not finished, so not all of it is there"),
+                format!("`cosmos-tail resume {}` finishes it", shell_word(directory)),
+            ));
+        }
         Ok(Some(directory.join(&one.directory)))
     }
 

@@ -125,11 +125,15 @@ impl Keyer {
         written: Option<&mut Form>,
         visit: impl FnOnce(Keyed<'_>) -> Result<()>,
     ) -> Result<Result<(), Unusable>> {
+        // Whatever is unusual is looked at once more below.
+        if form != Some(RecordForm::Changes)
+            && self.is_direct()
+            && let Some(written) = written
+            && let Some(keyed) = self.written(json, form.is_none(), written)
+        {
+            return visit(keyed).map(Ok);
+        }
         if form == Some(RecordForm::Documents) && self.is_direct() {
-            // Whatever is unusual is looked at once more below.
-            if let Some(keyed) = written.and_then(|written| self.written(json, written)) {
-                return visit(keyed).map(Ok);
-            }
             let page = match Page::of_document(json.clone()) {
                 Ok(page) => page,
                 Err(error) => return Ok(Err(Defect::new(error.to_string()).into())),
@@ -153,7 +157,7 @@ impl Keyer {
             && let Some(document) = item.document()
         {
             let keyed = match written {
-                Some(written) if self.content.is_plain() => self.written(document, written),
+                Some(written) if self.content.is_plain() => self.written(document, false, written),
                 _ => self.document(document),
             };
             if let Some(keyed) = keyed {
@@ -207,8 +211,14 @@ impl Keyer {
         self.found(found, document, None)
     }
 
-    /// The same with what is compared of it; none also if it is not a document.
-    fn written<'a>(&self, document: &'a [u8], form: &'a mut Form) -> Option<Keyed<'a>> {
+    /// The same with what is compared of it; none also if it is not a document. If nothing says what it is, it is one if it
+    /// has an id, which no envelope of a change has, and is not marked as deleted, as the deletions of `tail` are.
+    fn written<'a>(
+        &self,
+        document: &'a [u8],
+        is_undeclared: bool,
+        form: &'a mut Form,
+    ) -> Option<Keyed<'a>> {
         if !self.content.is_plain() {
             return None;
         }
@@ -216,6 +226,9 @@ impl Keyer {
         form.clear();
         let written = form.write_object(document, true, |member| found.take(member));
         written.ok()?;
+        if is_undeclared && found.is_marked {
+            return None;
+        }
         self.found(found, document, Some(form.bytes()))
     }
 
@@ -298,17 +311,8 @@ impl Keyer {
         if let Some(form) = record.form {
             return Left::Content(self.hashes.content(form));
         }
-        Left::Content(self.hash(document, buffer))
-    }
-
-    fn hash(&self, document: &[u8], buffer: &mut Form) -> u128 {
         self.content.write(document, buffer);
-        self.hashes.content(buffer.bytes())
-    }
-
-    /// The hash of the content of a document that is there, which is never 0.
-    pub(super) fn content_of(&self, document: &[u8], buffer: &mut Form) -> u128 {
-        self.hash(document, buffer).max(1)
+        Left::Content(self.hashes.content(buffer.bytes()))
     }
 }
 
@@ -317,6 +321,8 @@ struct Found<'a, 'k> {
     paths: &'k [KeyPath],
     id: Option<&'a [u8]>,
     values: Vec<Cow<'a, [u8]>>,
+    /// Whether it has the mark of a deletion.
+    is_marked: bool,
 }
 
 impl<'a, 'k> Found<'a, 'k> {
@@ -325,6 +331,7 @@ impl<'a, 'k> Found<'a, 'k> {
             paths,
             id: None,
             values: vec![Cow::Borrowed(b"{}"); paths.len()],
+            is_marked: false,
         }
     }
 
@@ -332,6 +339,7 @@ impl<'a, 'k> Found<'a, 'k> {
         if member.is_named("id") {
             self.id = Some(member.value);
         }
+        self.is_marked |= member.is_named("_deleted");
         for (path, value) in self.paths.iter().zip(&mut self.values) {
             if member.is_named(&path[0]) {
                 let found = match path.len() {

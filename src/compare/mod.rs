@@ -10,7 +10,7 @@
 //!  second reading, of these ranges: contents document by document    examine.rs
 //!    │ documents that differ
 //!    ▼
-//!  while a side is a container: looked at until they settle          settle.rs, points.rs
+//!  while a side is a container: looked at until they settle          settle.rs
 //!    │ documents that stay different
 //!    ▼
 //!  last reading, of these documents: texts, paths, report            listing.rs, repair.rs
@@ -35,7 +35,6 @@ mod listing;
 mod memory;
 mod number;
 mod outcome;
-mod points;
 mod reading;
 mod repair;
 mod selection;

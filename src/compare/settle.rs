@@ -7,8 +7,9 @@ use anyhow::Result;
 use tokio::time::Instant;
 
 use super::comparison::{Comparison, Differing, Open};
+use super::examine::Contents;
 use super::hashes::Name;
-use super::points::Points;
+use super::selection::Selection;
 use crate::count::count;
 use crate::report::Report;
 
@@ -61,7 +62,6 @@ impl Comparison {
                 humantime::format_duration(settle),
             ));
         }
-        let mut points = Points::default();
         while is_live && !settle.is_zero() && !known.is_empty() {
             let is_settled = |since: &Instant| since.elapsed() >= settle;
             if known.values().all(|(_, since)| is_settled(since))
@@ -75,7 +75,11 @@ impl Comparison {
             };
             tokio::time::sleep(pause).await;
             let names = known.iter().map(|(name, (open, _))| (*name, open.bucket));
-            let now = self.look(names.collect(), &mut points).await?;
+            let looked = self.sorted(Selection::Names(names.collect())).await?;
+            let now: HashMap<Name, Contents> = looked
+                .iter()
+                .map(|open| (open.name, open.contents))
+                .collect();
             known.retain(|name, (open, since)| match now.get(name) {
                 // It is the same now, or on neither side.
                 None => false,

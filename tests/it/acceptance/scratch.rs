@@ -349,7 +349,7 @@ fn a_clean_up_that_fails_is_the_error_and_the_report_is_written_before() {
     assert!(said.contains("--clean-up"), "{said}");
     let failed = tested.steps("failed");
     assert!(
-        failed.iter().any(|step| step.starts_with("clean up")),
+        failed.iter().any(|step| step.starts_with("\"clean up\"")),
         "{failed:?}"
     );
     assert_eq!(tested.report["passed"], false);

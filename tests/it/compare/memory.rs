@@ -1,6 +1,6 @@
 //! The memory of a comparison of two containers with many ranges.
 //!
-//! In full, as docs/performance.md has it: a million documents.
+//! `COSMOS_TAIL_COMPARE_DOCUMENTS` has more documents.
 
 use serde_json::json;
 
