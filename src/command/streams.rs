@@ -40,7 +40,7 @@ pub(super) fn ensure_streams(given: &Given) -> Result<()> {
             .is_none_or(|output| output.is_standard_stream()),
         Command::Export => given.get(&table::EXPORT_OUTPUT)?.is_standard_stream(),
         Command::Replay => given.is_on(&table::TO_STDOUT),
-        Command::Plan => given.get(&table::PLAN_OUTPUT)? == Path::new("-"),
+        Command::Plan => given.get(&table::PLAN_OUTPUT)?.is_standard_stream(),
         Command::Compare => given
             .typed(&table::DIFFERENCES)
             .is_some_and(|report| report.is_standard_stream()),
@@ -60,7 +60,8 @@ pub(super) fn ensure_streams(given: &Given) -> Result<()> {
         &table::REPLAY_PLAN,
         &table::SCHEMA_PLAN,
     ];
-    let reads_plan = plans.into_iter().any(|plan| is_input(given.typed(plan)));
+    let is_stream = |plan: Option<Location>| plan.is_some_and(|plan| plan.is_standard_stream());
+    let reads_plan = plans.into_iter().any(|plan| is_stream(given.typed(plan)));
     let reads_key = is_input(key_file);
     if reads_plan && reads_key {
         return Err(usage(

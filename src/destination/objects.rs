@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use bytes::Bytes;
 
 use self::uploads::{UploadWriter, Uploads};
 use super::committed::Committed;
@@ -19,20 +20,22 @@ use super::names::{PartFile, stem_of_objects};
 use super::part::{FileState, ManifestMark, PartId, Piece, ResumedPart, Upload};
 use super::recover::Recovery;
 use super::seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
+use super::shards::SHARDS_FILE;
+use super::table::own_object;
 use crate::cosmos::backoff::Backoff;
 use crate::count::exactly;
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 use crate::failpoint;
 use crate::objects::{Bucket, PutOutcome};
 
-/// Below the address of an export: everything that is not data.
-const OWN: &str = "_cosmos-tail";
-
-/// Manifest objects are below this.
-const MANIFEST: &str = "_cosmos-tail/manifest/";
+/// Manifest objects are below this, in what is not data.
+const MANIFEST: &str = "manifest/";
 
 /// Written last: the latest run that read everything.
-const SUMMARY: &str = "_cosmos-tail/manifest-summary.json";
+const SUMMARY: &str = "manifest-summary.json";
+
+/// Objects that are read at the same time.
+const PARALLEL_READS: usize = 16;
 
 /// Objects that are completed at the same time.
 const PARALLEL: usize = 8;
@@ -51,19 +54,36 @@ pub struct Objects {
     uploads: Arc<Uploads>,
     /// Uploads of earlier processes that could not be aborted yet.
     left: Mutex<Vec<Upload>>,
+    /// The objects of a listing, with their lengths.
+    listed: BTreeMap<String, u64>,
 }
 
 impl Objects {
     /// The export of `container` to the objects below the address of `bucket`, whose names end in `extension`.
     pub fn new(bucket: Arc<Bucket>, container: &str, extension: &'static str) -> Self {
         Self {
+            stem: stem_of_objects(container, bucket.address().shard()),
             bucket,
-            stem: stem_of_objects(container),
             extension,
             process: uuid::Uuid::nil(),
             uploads: Arc::default(),
             left: Mutex::default(),
+            listed: BTreeMap::new(),
         }
+    }
+
+    /// The same, which takes the lengths of the objects in this listing from there. Those that it lacks are looked at.
+    #[must_use]
+    pub fn as_listed(self, listed: impl IntoIterator<Item = (String, u64)>) -> Self {
+        Self {
+            listed: listed.into_iter().collect(),
+            ..self
+        }
+    }
+
+    /// The name of an object that is not data.
+    fn own(&self, name: &str) -> String {
+        own_object(self.bucket.address(), name)
     }
 
     fn name(&self, part: PartId) -> String {
@@ -75,6 +95,20 @@ impl Objects {
             self.process.simple(),
             self.extension
         )
+    }
+
+    /// The parts among the objects of these names.
+    fn parts_among(&self, names: impl Iterator<Item = String>) -> Vec<PartFile> {
+        let parts = names.filter_map(|name| {
+            let PartId { series, part } = self.part_of(&name)?;
+            Some(PartFile {
+                series,
+                part,
+                is_open: false,
+                path: name.into(),
+            })
+        });
+        parts.collect()
     }
 
     /// The name of a part that a state lists. A state can come from anybody, so it must be one of this export's.
@@ -136,7 +170,7 @@ impl Objects {
         batch: u64,
         files: &[&FileState],
     ) -> Result<u64> {
-        let name = format!("{MANIFEST}{batch:010}.ndjson");
+        let name = self.own(&format!("{MANIFEST}{batch:010}.ndjson"));
         // Its name and bytes come from the state alone (rule 7).
         let entries: Result<Vec<Entry>> = files
             .iter()
@@ -184,6 +218,30 @@ impl Objects {
         bail!("cannot write `{}`", self.display_of(&name))
     }
 
+    /// The contents of these objects, several of which are read at a time: an export of months has very many of them.
+    fn read_all(&self, listed: Vec<(String, u64)>) -> Result<Vec<(String, Bytes)>> {
+        let mut read = Vec::with_capacity(listed.len());
+        for names in listed.chunks(PARALLEL_READS) {
+            let found: Result<Vec<_>> = std::thread::scope(|scope| {
+                let calls: Vec<_> = names
+                    .iter()
+                    .map(|(name, _)| scope.spawn(|| self.bucket.get(name)))
+                    .collect();
+                let found = calls.into_iter().map(|one| match one.join() {
+                    Ok(found) => found,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                });
+                found.collect()
+            });
+            for ((name, _), found) in names.iter().zip(found?) {
+                let found =
+                    found.with_context(|| format!("`{}` is gone", self.display_of(name)))?;
+                read.push((name.clone(), found.bytes));
+            }
+        }
+        Ok(read)
+    }
+
     fn publish_all(&self, committed: &Committed<'_>) -> Result<ManifestMark> {
         let mut batches: BTreeMap<u64, Vec<&FileState>> = BTreeMap::new();
         for file in committed.sealed {
@@ -200,6 +258,12 @@ impl Objects {
         Ok(mark)
     }
 
+    /// What the names of the objects of all shards begin with, if this is one of them.
+    fn stem_of_plan(&self) -> Option<&str> {
+        self.bucket.address().shard()?;
+        Some(self.stem.trim_end_matches(|c: char| c.is_ascii_digit()))
+    }
+
     fn unsupported(&self) -> anyhow::Error {
         usage(
             format!(
@@ -214,7 +278,12 @@ impl Objects {
 /// Whoever reads the place as a table would take whatever is there for data of the export.
 fn ensure_only_hidden(objects: &Objects, listed: &[(String, u64)]) -> Result<()> {
     let is_hidden = |name: &str| name.starts_with(['_', '.']);
-    match listed.iter().find(|(name, _)| !is_hidden(name)) {
+    let is_of_plan = |name: &str| {
+        let stem = objects.stem_of_plan();
+        stem.is_some_and(|stem| name.starts_with(stem))
+    };
+    let mut names = listed.iter();
+    match names.find(|(name, _)| !is_hidden(name) && !is_of_plan(name)) {
         None => Ok(()),
         Some((name, _)) => Err(usage(
             format!("`{}` is not of an export", objects.display_of(name)),
@@ -229,7 +298,7 @@ impl Destination for Objects {
     }
 
     fn manifest_place(&self) -> Option<String> {
-        Some(self.display_of(MANIFEST))
+        Some(self.display_of(&self.own(MANIFEST)))
     }
 
     fn kind(&self) -> Kind {
@@ -238,11 +307,21 @@ impl Destination for Objects {
 
     fn ensure_free(&self) -> Result<()> {
         let listed = self.bucket.list("")?;
-        let own = format!("{OWN}/");
+        let own = self.own("");
         let is_ours = |name: &str| name.starts_with(&own) || self.part_of(name).is_some();
         let Some((name, _)) = listed.iter().find(|(name, _)| is_ours(name)) else {
             return ensure_only_hidden(self, &listed);
         };
+        let is_of_shards = self.bucket.address().shard().is_none()
+            && listed
+                .iter()
+                .any(|(name, _)| *name == self.own(SHARDS_FILE));
+        if is_of_shards {
+            return Err(usage(
+                format!("`{}` is written by the shards of a plan", self.display()),
+                "choose another path, or continue a shard: export --plan PLAN --shard I/N -o ADDRESS",
+            ));
+        }
         Err(with_hint(
             with_exit_code(
                 anyhow!("`{}` already exists", self.display_of(name)),
@@ -381,9 +460,10 @@ impl Destination for Objects {
         struct Known {
             generation: u64,
         }
+        let summary = self.own(SUMMARY);
         let mut backoff = Backoff::default();
         for _ in 0..ATTEMPTS {
-            let there = self.bucket.get(SUMMARY)?;
+            let there = self.bucket.get(&summary)?;
             let known = there.as_ref().map(|there| {
                 let known: Option<Known> = serde_json::from_slice(&there.bytes).ok();
                 known.map_or(0, |known| known.generation)
@@ -394,13 +474,13 @@ impl Destination for Objects {
             let version = there.as_ref().map(|there| there.version.as_str());
             let put = self
                 .bucket
-                .put("object.summary", SUMMARY, text.to_vec(), version)?;
+                .put("object.summary", &summary, text.to_vec(), version)?;
             if let PutOutcome::Done(_) = put {
                 return Ok(());
             }
             failpoint::pause(backoff.next_pause(None));
         }
-        bail!("cannot write `{}`", self.display_of(SUMMARY))
+        bail!("cannot write `{}`", self.display_of(&summary))
     }
 
     fn manifest(&self, committed: &Committed<'_>) -> Result<Manifest> {
@@ -448,32 +528,27 @@ impl Destination for Objects {
     }
 
     fn list(&self) -> Result<Vec<PartFile>> {
-        let listed = self.bucket.list("")?.into_iter();
-        let parts = listed.filter_map(|(name, _)| {
-            let PartId { series, part } = self.part_of(&name)?;
-            Some(PartFile {
-                series,
-                part,
-                is_open: false,
-                path: name.into(),
-            })
-        });
-        Ok(parts.collect())
+        let listed = self.bucket.list("")?;
+        let names = listed.into_iter().map(|(name, _)| name);
+        Ok(self.parts_among(names))
+    }
+
+    fn list_among(&self, names: &[String]) -> Result<Vec<PartFile>> {
+        Ok(self.parts_among(names.iter().cloned()))
     }
 }
 
 impl ExportFiles for Objects {
     fn manifest_name(&self) -> Option<String> {
-        Some(MANIFEST.to_owned())
+        Some(self.own(MANIFEST))
     }
 
     fn finished(&self, committed: Option<&Committed<'_>>) -> Result<Manifest> {
         let mut manifest = Manifest::default();
-        for (name, _) in self.bucket.list(MANIFEST.trim_end_matches('/'))? {
-            let found = self.bucket.get(&name)?;
-            let found = found.with_context(|| format!("`{}` is gone", self.display_of(&name)))?;
-            let shown = name.strip_prefix(MANIFEST).unwrap_or(&name);
-            let lines = found.bytes.split(|byte| *byte == b'\n');
+        let below = self.own(MANIFEST);
+        for (name, bytes) in self.read_all(self.bucket.list(below.trim_end_matches('/'))?)? {
+            let shown = name.strip_prefix(&below).unwrap_or(&name);
+            let lines = bytes.split(|byte| *byte == b'\n');
             for line in lines.filter(|line| !line.is_empty()) {
                 let entry: Entry = match serde_json::from_slice(line) {
                     Ok(entry) => entry,
@@ -507,7 +582,10 @@ impl ExportFiles for Objects {
     }
 
     fn length_of(&self, name: &str) -> Result<Option<u64>> {
-        self.bucket.length(name)
+        match self.listed.get(name) {
+            Some(length) => Ok(Some(*length)),
+            None => self.bucket.length(name),
+        }
     }
 
     fn open_file(&self, name: &str) -> Result<Option<Box<dyn PartReader>>> {

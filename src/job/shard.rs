@@ -1,24 +1,27 @@
 //! Reads a share of a plan.
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 
 use super::outcome::Prepared;
 use super::resume::resume;
 use super::share::Share;
-use super::start::{First, check_output, claim};
+use super::start::{First, check_output};
 use super::{Connected, definition, feed_request, query};
 use crate::cosmos::retry::RetryLimit;
-use crate::destination::{Kind, Place, Shards, at};
+use crate::destination::{Destination, Kind, Place, at};
 use crate::durable::{is_there, shown_path};
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 use crate::feed::ContainerAddress;
 use crate::monitor::Monitor;
 use crate::process;
 use crate::report::Report;
-use crate::settings::{ResumeCommand, ShardPlan};
+use crate::settings::{OwnPlace, ResumePlan, ShardPlan};
 use crate::signal::Shutdown;
-use crate::state::file;
+use crate::state::claim::Claimed;
+use crate::state::local::LocalState;
 use crate::state::model::{JobKind, State};
+use crate::state::store::StateStore;
+use crate::state::{destination_at, file, state_at, store_at};
 
 /// Begins or continues a share of a plan, and reads it to its end.
 ///
@@ -36,23 +39,28 @@ pub async fn shard(
     // Even of a share that is complete.
     let share = Share::of(&plan.file, plan.shard)?;
     if let Some(place) = &plan.place {
-        if let Some(found) = Shards::of(&place.table)? {
+        if let Some(found) = place.found()? {
             place.shards.ensure_same(&found)?;
         }
-        if is_there(&place.state_path) {
-            return go_on(connect, &plan, monitor, report, shutdown).await;
+        if let Some(resumed) = begun(&plan, &place.own)? {
+            return resume(connect, resumed, monitor, report, shutdown).await;
         }
     }
+    let extension = plan.options.format.extension(plan.options.compression);
+    let container = &plan.file.source.container;
     let place = Place {
         output: &plan.options.output,
         base: plan.base(),
-        container: &plan.file.source.container,
-        extension: plan.options.format.extension(plan.options.compression),
+        container,
+        extension,
         state_path: plan.state_path(),
         is_for_terminals: false,
     };
-    let mut destination = at(place, file::read_earlier);
-    check_output(false, destination.as_ref())?;
+    let mut destination = match plan.objects() {
+        None => at(place, file::read_earlier),
+        Some(address) => destination_at(address, container, extension)?,
+    };
+    check_own(&plan, destination.as_ref())?;
     if destination.kind() == Kind::Stream {
         process::ensure_standard_output()?;
     }
@@ -80,20 +88,20 @@ pub async fn shard(
     if let Some(place) = &plan.place {
         place.shards.mark()?;
         destination.prepare()?;
-        let (taken, earlier) = claim(&place.state_path)?;
+        let store: Box<dyn StateStore> = match &place.own {
+            OwnPlace::Directory { state_path, .. } => Box::new(LocalState::new(state_path)),
+            OwnPlace::Objects(address) => store_at(address)?,
+        };
+        // In a store the first commit claims it: of two processes that begin, one fails there.
+        let (taken, earlier) = Claimed::take(store, file::claim_of)?;
         if earlier.is_some() {
-            let error = anyhow!("another process has begun the {} meanwhile", plan.shard);
-            let error = with_hint(
-                error,
-                "run the same command again: it continues, or finds it complete",
-            );
-            return Err(with_exit_code(error, ExitCode::Resumable));
+            return Err(begun_meanwhile(&plan));
         }
         destination.lock(taken.ownership())?;
         claimed = Some(taken);
     }
-    // Again, now that no other process can interfere.
-    check_output(false, destination.as_ref())?;
+    // Again, now that no other process can interfere; in a store, which has no locks, the first commit decides.
+    check_own(&plan, destination.as_ref())?;
     let definition = definition::read(&connected, destination.as_ref(), report).await;
     shutdown.begin()?;
     report.detail(&described(&plan, &state));
@@ -106,7 +114,7 @@ pub async fn shard(
         definition,
     }
     .begin(monitor, report)?;
-    let again = plan.state_path().map(ResumeCommand::of);
+    let again = plan.again();
     let prepared = Prepared {
         job,
         destination: plan.destination,
@@ -116,28 +124,57 @@ pub async fn shard(
     prepared.run(report, shutdown).await
 }
 
-/// Continues a share that was begun.
-async fn go_on(
-    connect: impl AsyncFnOnce(&ContainerAddress, RetryLimit) -> Result<Connected>,
-    plan: &ShardPlan,
-    monitor: &Monitor,
-    report: &Report,
-    shutdown: &Shutdown,
-) -> Result<ExitCode> {
-    let path = plan.state_path().context("a stream has no state")?;
-    let state = file::load(path)?;
-    if state.shard != Some(plan.shard) {
+/// Checks what is at the place of a share that was not begun.
+fn check_own(plan: &ShardPlan, destination: &dyn Destination) -> Result<()> {
+    let Err(error) = check_output(false, destination) else {
+        return Ok(());
+    };
+    // What is there can be of another process of this share, which has just begun.
+    match &plan.place {
+        Some(place) if matches!(begun(plan, &place.own), Ok(Some(_))) => Err(begun_meanwhile(plan)),
+        _ => Err(error),
+    }
+}
+
+/// The error of a process that finds that another one has begun its share.
+fn begun_meanwhile(plan: &ShardPlan) -> anyhow::Error {
+    let error = anyhow!("another process has begun the {} meanwhile", plan.shard);
+    let error = with_hint(
+        error,
+        "run the same command again: it continues, or finds it complete",
+    );
+    with_exit_code(error, ExitCode::Resumable)
+}
+
+/// How the share continues, if it was begun.
+fn begun(plan: &ShardPlan, own: &OwnPlace) -> Result<Option<ResumePlan>> {
+    let (found, shown, resumed) = match own {
+        OwnPlace::Directory { state_path, .. } => {
+            if !is_there(state_path) {
+                return Ok(None);
+            }
+            let resumed = plan.continued(state_path.clone());
+            let shown = shown_path(state_path).to_string();
+            (file::load(state_path)?, shown, resumed)
+        }
+        OwnPlace::Objects(address) => {
+            let store = store_at(address)?;
+            let Some(state) = state_at(store.as_ref())? else {
+                return Ok(None);
+            };
+            (state, store.display(), plan.continued_at(address))
+        }
+    };
+    if found.shard != Some(plan.shard) {
         return Err(usage(
             format!(
-                "`{}` is not the state of the {} of this plan",
-                shown_path(path),
+                "`{shown}` is not the state of the {} of this plan",
                 plan.shard
             ),
             "each plan has an output of its own: choose another one, or restore what was there",
         ));
     }
-    let resumed = plan.continued(path.to_owned());
-    resume(connect, resumed, monitor, report, shutdown).await
+    Ok(Some(resumed))
 }
 
 fn described(plan: &ShardPlan, state: &State) -> String {

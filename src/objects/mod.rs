@@ -12,7 +12,11 @@ mod bucket;
 mod clients;
 #[cfg(feature = "object-stores")]
 mod explain;
+mod whole;
 
 pub use address::Address;
 #[cfg(feature = "object-stores")]
 pub use bucket::{Bucket, Found, PutOutcome, UploadedPiece};
+#[cfg(feature = "object-stores")]
+pub use whole::bucket;
+pub use whole::{Created, create, list, may_exist, read};

@@ -288,15 +288,15 @@ impl Applier {
         match taken.meaning {
             Ok(Meaning::OutsideWindow) => {
                 self.observer.observe(&ReplayEvent::OutsideWindow);
-                self.watermark.done(number, None);
+                self.watermark.done(number);
             }
             Ok(Meaning::Dropped) => {
                 self.observer.observe(&ReplayEvent::Dropped);
-                self.watermark.done(number, None);
+                self.watermark.done(number);
             }
             Ok(Meaning::Expired) => {
                 self.observer.observe(&ReplayEvent::Expired);
-                self.watermark.done(number, None);
+                self.watermark.done(number);
             }
             Ok(Meaning::Unclear(why)) => {
                 let error = self.source.location(at).unclear(why);
@@ -363,7 +363,7 @@ impl Applier {
         let is_too_many = self.observer.has_too_many_refusals();
         // A change that nothing keeps and that ends the replay is the first one of the next run.
         if letter.is_some() || !is_too_many {
-            self.watermark.done(number, letter);
+            self.watermark.refused(number, letter);
         }
         if is_too_many {
             self.stop(Stopped::TooManyRefused);
@@ -397,7 +397,7 @@ impl Applier {
                     is_keyless: pending.write.missing_path.is_some()
                         && matches!(applied, Applied::Created | Applied::Replaced),
                 });
-                self.watermark.done(pending.number, None);
+                self.watermark.done(pending.number);
                 true
             }
             Err(NotApplied::Refused(reason)) => {

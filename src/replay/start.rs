@@ -37,7 +37,7 @@ use crate::monitor::{Begun, Monitor};
 use crate::observe::{Observer, Observers, SnapshotNotices};
 use crate::render::change::parse_key_path;
 use crate::report::Report;
-use crate::settings::{ReplayPlan, ReplayedShare, Ttl};
+use crate::settings::{ReplayPlan, Ttl};
 use crate::signal::Shutdown;
 use crate::source::Inputs;
 
@@ -143,16 +143,6 @@ pub async fn replay_found(
         }
         None => (None, None),
     };
-    if let Some(share) = &plan.share {
-        let feed = found.as_ref().and_then(|state| state.feed.as_ref());
-        if is_complete(share, feed)? {
-            report.notice(&format!(
-                "the {} is complete; `cosmos-tail plan` plans what came since",
-                share.shard
-            ));
-            return Ok(ExitCode::Done);
-        }
-    }
     let earlier = found.as_ref().map(|state| &state.target);
     let Containers { target, source } = connect(earlier, new).await?;
     if let Some(connected) = &source {
@@ -179,6 +169,18 @@ pub async fn replay_found(
     if let Some(shards) = shares.and_then(|share| share.shards(&target.container_rid)) {
         shards.mark()?;
     }
+    // Not before target, source and options are known to be those of the state.
+    if let (Some(share), Some(state)) = (&plan.share, &found)
+        && state.feed.as_ref().is_some_and(FeedState::is_complete)
+    {
+        outcome::ensure_none_refused(state.refused, &plan)?;
+        report.notice(&format!(
+            "the {} is complete; `cosmos-tail plan` plans what came since",
+            share.shard
+        ));
+        return Ok(ExitCode::Done);
+    }
+    let refused_before = found.as_ref().map_or(0, |state| state.refused);
     let committed = found.as_ref().and_then(|state| state.dead_letters);
     let path = plan.dead_letter.as_deref();
     let letters = DeadLetters::open(path, committed, plan.dry_run, report)?;
@@ -225,15 +227,11 @@ pub async fn replay_found(
     let applier = Applier::new(
         writer, source, deliveries, letters, checkpoint, monitor, &plan,
     );
-    outcome::run(applier, &plan, &target, report, shutdown).await
-}
-
-/// Whether the share was replayed to its end, if this is how far it has been.
-fn is_complete(share: &ReplayedShare, feed: Option<&FeedState>) -> Result<bool> {
-    const OTHER: &str = "each plan has a directory of its own for its states: choose another one, or restore what was there";
-    let Some(feed) = feed else { return Ok(false) };
-    feed.ensure_share(Some(share.shard), OTHER)?;
-    Ok(feed.is_complete())
+    let code = outcome::run(applier, &plan, &target, report, shutdown).await?;
+    if code == ExitCode::Done && plan.share.is_some() {
+        outcome::ensure_none_refused(refused_before, &plan)?;
+    }
+    Ok(code)
 }
 
 /// Reports with which documents those of this run are not compared.
@@ -324,6 +322,7 @@ fn first_state(target: &ContainerAddress, plan: &ReplayPlan) -> ReplayState {
         feed: None,
         dead_letters: None,
         changes: 0,
+        refused: 0,
     }
 }
 

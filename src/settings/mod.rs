@@ -72,7 +72,7 @@ pub use replay::{Creation, FeedPlan, ReplayPlan, TimeWindow};
 pub use replayed_share::ReplayedShare;
 pub use resolved::{Origin, ResolvedValue};
 pub use resume::{ResumeCommand, ResumePlan};
-pub use shard::ShardPlan;
+pub use shard::{OwnPlace, ShardPlan};
 pub use share::SharePlan;
 pub use tail::TailPlan;
 pub(crate) use value::shown_start as start_text;

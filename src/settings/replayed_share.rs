@@ -8,12 +8,13 @@ use super::environment::process_environment;
 use super::given::Given;
 use super::shard::share_of;
 use super::table;
-use crate::destination::{STATE_FILE, Shards, real, shard_directory, state_directory_of};
+use crate::destination::{Home, STATE_FILE, Shards, real, shard_directory, state_directory_of};
 use crate::durable::shown_path;
 use crate::error::usage;
 use crate::feed::ReadUntil;
 use crate::state::model::ShardOfPlan;
 use crate::state::plan_file::PlanFile;
+use crate::state::plan_place;
 
 /// The share of a plan that a replay reads.
 #[derive(Debug)]
@@ -33,10 +34,10 @@ impl ReplayedShare {
     ///
     /// If the plan cannot be used, or the states would be where something else is.
     pub(super) fn new(given: &Given) -> Result<Option<Self>> {
-        let Some(path) = given.typed(&table::REPLAY_PLAN) else {
+        let Some(named) = given.typed(&table::REPLAY_PLAN) else {
             return Ok(None);
         };
-        let file = PlanFile::read(&path)?;
+        let file = plan_place::read(&named)?;
         if file.query().is_some() {
             return Err(usage(
                 "the plan is of a query, and a replay reads the feed",
@@ -93,7 +94,7 @@ impl ReplayedShare {
             plan: self.shard.plan,
             count: self.shard.count,
             target: Some(target.to_owned()),
-            own: self.states.clone()?,
+            home: Home::Directory(self.states.clone()?),
         })
     }
 
@@ -119,13 +120,17 @@ fn states_in(path: &Path, shard: ShardOfPlan) -> Result<PathBuf> {
     let directory = real(&directory);
     match Shards::of(&directory)? {
         // Those of an export can be beside the directory of its files, where nothing else may be.
-        Some(found) if found.target.is_none() || found.own != directory => Err(usage(
-            format!(
-                "`{}` is written by the shards of an export",
-                shown_path(path)
-            ),
-            "name another directory for the states of the shares of this replay",
-        )),
+        Some(found)
+            if found.target.is_none() || found.home != Home::Directory(directory.clone()) =>
+        {
+            Err(usage(
+                format!(
+                    "`{}` is written by the shards of an export",
+                    shown_path(path)
+                ),
+                "name another directory for the states of the shares of this replay",
+            ))
+        }
         Some(found) => {
             let own = Shards {
                 plan: shard.plan,

@@ -11,7 +11,7 @@ use super::resolved::ResolvedValue;
 use super::setting::{FrozenIn, Setting};
 use super::table;
 use crate::cli::location::Location;
-use crate::destination::{STATE_OBJECT, find_state};
+use crate::destination::{STATE_FILE, find_state, own_object};
 use crate::durable::{parent_of, shown_path};
 use crate::error::usage;
 use crate::escape::shell_word;
@@ -35,6 +35,8 @@ pub struct ResumePlan {
     pub summary: SummaryFormat,
     /// Whether it ends, whatever its state says: others wait for it.
     ends: bool,
+    /// What continues it, if that is no `resume`.
+    command: Option<String>,
     given: Given,
 }
 
@@ -70,6 +72,7 @@ impl ResumePlan {
             widen: given.is_on(&table::WIDEN),
             summary: given.get(&table::SUMMARY)?,
             ends: false,
+            command: None,
             given: given.clone(),
         })
     }
@@ -93,7 +96,22 @@ impl ResumePlan {
             widen: false,
             summary,
             ends: false,
+            command: None,
             given: given.clone(),
+        }
+    }
+
+    /// The same for a shard in an object store, which this command continues.
+    pub(super) fn of_shard_at(
+        given: &Given,
+        address: &Address,
+        command: String,
+        summary: SummaryFormat,
+    ) -> Self {
+        Self {
+            objects: Some(address.clone()),
+            command: Some(command),
+            ..Self::of_shard(given, address.to_string().into(), summary)
         }
     }
 
@@ -179,6 +197,7 @@ impl ResumePlan {
     pub fn command(&self) -> ResumeCommand {
         let mut command = ResumeCommand::of(&self.state_path);
         command.objects.clone_from(&self.objects);
+        command.command.clone_from(&self.command);
         if !self.given.is_on(&table::SAVE_OPTIONS) {
             command.options = self.given.changed_options();
         }
@@ -260,6 +279,8 @@ pub struct ResumeCommand {
     pub objects: Option<Address>,
     /// Options that the state does not have, as words for a shell.
     options: Vec<String>,
+    /// The command, if it is no `resume`.
+    command: Option<String>,
 }
 
 impl ResumeCommand {
@@ -269,13 +290,14 @@ impl ResumeCommand {
             state_path: state_path.to_owned(),
             objects: None,
             options: Vec::new(),
+            command: None,
         }
     }
 
     /// The address of the state, if it is in an object store.
     pub fn state_object(&self) -> Option<String> {
         let address = self.objects.as_ref()?;
-        Some(address.of(STATE_OBJECT))
+        Some(address.of(&own_object(address, STATE_FILE)))
     }
 
     /// With the options of the state in an object store.
@@ -285,14 +307,23 @@ impl ResumeCommand {
             ..Self::of(Path::new(&address.to_string()))
         }
     }
+
+    /// Of a shard of a plan in an object store, which this command continues.
+    pub(super) fn of_shard_at(address: &Address, command: String) -> Self {
+        Self {
+            command: Some(command),
+            ..Self::of_objects(address)
+        }
+    }
 }
 
 impl fmt::Display for ResumeCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = shell_word(&self.state_path);
-        match &self.objects {
-            None => write!(f, "cosmos-tail resume --state {state}")?,
-            Some(_) => write!(f, "cosmos-tail resume {state}")?,
+        match (&self.command, &self.objects) {
+            (Some(command), _) => f.write_str(command)?,
+            (None, None) => write!(f, "cosmos-tail resume --state {state}")?,
+            (None, Some(_)) => write!(f, "cosmos-tail resume {state}")?,
         }
         self.options
             .iter()

@@ -15,7 +15,13 @@ pub mod model;
 mod objects;
 mod place;
 pub mod plan_file;
+pub mod plan_place;
+mod shard_states;
 pub mod snapshot;
 pub mod store;
 
-pub use place::{destination_at, destination_of, may_be_at, no_export_at, state_at, store_at};
+pub use place::{
+    destination_at, destination_of, listed_destination_at, may_be_at, no_export_at, state_at,
+    store_at,
+};
+pub use shard_states::{shard_of, shown_state_of_shard, state_of_shard};

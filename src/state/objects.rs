@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Result, anyhow};
 
 use super::store::{Fence, Put, StateStore, Stored, Version};
-use crate::destination::STATE_OBJECT;
+use crate::destination::{STATE_FILE, own_object};
 use crate::durable::Locks;
 use crate::error::with_hint;
 use crate::failpoint;
@@ -16,6 +16,8 @@ use crate::objects::{Bucket, PutOutcome};
 #[derive(Debug)]
 pub(super) struct ObjectState {
     bucket: Arc<Bucket>,
+    /// Its name below the address.
+    name: String,
     /// Whether the store is known to honour conditions.
     is_tested: AtomicBool,
 }
@@ -28,6 +30,7 @@ impl ObjectState {
     pub(super) fn new(bucket: Arc<Bucket>) -> Self {
         Self {
             is_tested: AtomicBool::new(bucket.honours_conditions()),
+            name: own_object(bucket.address(), STATE_FILE),
             bucket,
         }
     }
@@ -41,12 +44,9 @@ impl ObjectState {
         if self.is_tested.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let put = self.bucket.put(
-            "object.state",
-            STATE_OBJECT,
-            text.to_vec(),
-            Some(NO_VERSION),
-        )?;
+        let put = self
+            .bucket
+            .put("object.state", &self.name, text.to_vec(), Some(NO_VERSION))?;
         match put {
             PutOutcome::Done(_) => Err(with_hint(
                 anyhow!(
@@ -67,7 +67,7 @@ impl ObjectState {
 
 impl StateStore for ObjectState {
     fn display(&self) -> String {
-        self.bucket.address().of(STATE_OBJECT)
+        self.bucket.address().of(&self.name)
     }
 
     fn fence(&self) -> Fence {
@@ -83,7 +83,7 @@ impl StateStore for ObjectState {
     }
 
     fn load(&self) -> Result<Option<Stored>> {
-        let found = self.bucket.get(STATE_OBJECT)?;
+        let found = self.bucket.get(&self.name)?;
         Ok(found.map(|found| Stored {
             text: found.bytes.to_vec(),
             version: Version::new(found.version),
@@ -100,7 +100,7 @@ impl StateStore for ObjectState {
         };
         let put = self
             .bucket
-            .put("object.state", STATE_OBJECT, text.to_vec(), expected)?;
+            .put("object.state", &self.name, text.to_vec(), expected)?;
         Ok(match put {
             PutOutcome::Done(version) => {
                 self.test_conditions(text)?;

@@ -1,8 +1,6 @@
 //! The destination of an export, by its state.
 
 use std::path::Path;
-#[cfg(feature = "object-stores")]
-use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use anyhow::{Result, ensure};
 
@@ -11,13 +9,13 @@ use super::model::{JobKind, State};
 #[cfg(feature = "object-stores")]
 use super::objects::ObjectState;
 use super::store::StateStore;
-use crate::destination::{Destination, Output, Place, at};
 #[cfg(feature = "object-stores")]
-use crate::destination::{Objects, STATE_OBJECT};
+use crate::destination::Objects;
+use crate::destination::{Destination, Output, Place, STATE_FILE, Shards, at, own_object};
 use crate::error::usage;
-use crate::objects::Address;
 #[cfg(feature = "object-stores")]
-use crate::objects::Bucket;
+use crate::objects::bucket;
+use crate::objects::{Address, may_exist};
 
 /// The destination of `state`. `state_path` is the path of the state itself, if it has one, and relative
 /// paths are relative to `base`.
@@ -36,21 +34,6 @@ pub fn destination_of(
         is_for_terminals: state.kind == JobKind::Tail,
     };
     at(place, file::read_earlier)
-}
-
-/// The objects below `address`: its state and its destination share the clients and what bounds their memory.
-#[cfg(feature = "object-stores")]
-fn bucket(address: &Address) -> Result<Arc<Bucket>> {
-    static OPENED: Mutex<Vec<Weak<Bucket>>> = Mutex::new(Vec::new());
-    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
-    opened.retain(|bucket| bucket.strong_count() > 0);
-    let mut known = opened.iter().filter_map(Weak::upgrade);
-    if let Some(bucket) = known.find(|bucket| bucket.address() == address) {
-        return Ok(bucket);
-    }
-    let bucket = Arc::new(Bucket::open(address)?);
-    opened.push(Arc::downgrade(&bucket));
-    Ok(bucket)
 }
 
 /// The store of the state of the export at `address`.
@@ -90,6 +73,30 @@ pub fn destination_at(
     }
 }
 
+/// The same, which takes the lengths of the objects in this listing from there.
+///
+/// # Errors
+///
+/// As [`destination_at`].
+pub fn listed_destination_at(
+    address: &Address,
+    container: &str,
+    extension: &'static str,
+    listed: Vec<(String, u64)>,
+) -> Result<Box<dyn Destination>> {
+    #[cfg(feature = "object-stores")]
+    {
+        let bucket = bucket(address)?;
+        let objects = Objects::new(bucket, container, extension);
+        Ok(Box::new(objects.as_listed(listed)))
+    }
+    #[cfg(not(feature = "object-stores"))]
+    {
+        let _without_a_store = (container, extension, listed);
+        Err(unsupported(address))
+    }
+}
+
 /// The state of the export at `address`; `None` if there is none.
 ///
 /// # Errors
@@ -109,19 +116,14 @@ pub fn state_at(store: &dyn StateStore) -> Result<Option<State>> {
 
 /// Whether there is a state at `address`, or that cannot be found out now: the store may be why a job has failed.
 pub fn may_be_at(address: &Address) -> bool {
-    #[cfg(feature = "object-stores")]
-    {
-        bucket(address).is_ok_and(|bucket| bucket.may_have(STATE_OBJECT))
-    }
-    #[cfg(not(feature = "object-stores"))]
-    {
-        let _without_a_store = address;
-        false
-    }
+    may_exist(address, &own_object(address, STATE_FILE))
 }
 
 /// The error for an address without an export.
 pub fn no_export_at(address: &Address) -> anyhow::Error {
+    if let Ok(Some(shards)) = Shards::at(address) {
+        return shards.are_many(&address.to_string());
+    }
     usage(
         format!("there is no export at `{address}`"),
         "check the address: it is the one that `export -o` was given",

@@ -3,6 +3,7 @@
 
 mod careless;
 mod rig;
+mod shards;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};

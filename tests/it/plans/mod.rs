@@ -8,6 +8,8 @@ mod killed;
 mod large;
 mod replayed;
 mod shares;
+#[cfg(all(unix, feature = "object-stores"))]
+mod stored;
 mod streams;
 mod whole;
 

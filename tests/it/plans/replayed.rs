@@ -60,13 +60,68 @@ fn shares_together_leave_every_document_of_the_source() {
         assert_eq!(created, 400);
         assert_same(&content(&copy), &content(&container));
         assert_no_violations(&gateway);
-        // All are complete: nothing is requested any more.
+        // All are complete: nothing is read or written any more.
         fill(&container, 400..500);
-        let requests = gateway.total_requests();
+        let (read, written) = (
+            gateway.requests(RequestKind::ChangeFeed),
+            gateway.write_log().len(),
+        );
         let again = succeed(&mut share(&place, &gateway, &format!("0/{shards}")));
         assert!(again.stderr.contains("is complete"), "{}", again.stderr);
-        assert_eq!(gateway.total_requests(), requests);
+        assert_eq!(gateway.requests(RequestKind::ChangeFeed), read);
+        assert_eq!(gateway.write_log().len(), written);
     }
+}
+
+#[test]
+fn a_complete_share_is_that_of_its_target_and_options_only() {
+    let (gateway, _container) = filled(2, 60);
+    copy_of(&gateway);
+    gateway.create_container(DATABASE, "other", "/pk", 1);
+    let place = Place::new();
+    place.make(&gateway, &[]);
+    succeed(&mut share(&place, &gateway, "0/1"));
+    let mut elsewhere = share(&place, &gateway, "0/1");
+    let refused = fail(elsewhere.env("AZURE_COSMOS_CONTAINER", "other"), 2);
+    assert!(
+        refused.stderr.contains("the state belongs to"),
+        "{}",
+        refused.stderr
+    );
+    for flags in [["--write-mode", "create"], ["--transform", ".a = 1"]] {
+        let refused = fail(share(&place, &gateway, "0/1").args(flags), 2);
+        assert!(refused.stderr.contains(flags[0]), "{}", refused.stderr);
+    }
+    // The same name, and another container.
+    gateway.delete_container(DATABASE, COPY);
+    copy_of(&gateway);
+    let refused = fail(&mut share(&place, &gateway, "0/1"), 2);
+    assert!(refused.stderr.contains("RID"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_share_that_refused_changes_is_never_taken_for_a_complete_one() {
+    let (gateway, _container) = filled(2, 60);
+    let copy = copy_of(&gateway);
+    let place = Place::new();
+    place.make(&gateway, &[]);
+    let letters = place.path("letters.jsonl");
+    for _ in 0..3 {
+        let mut command = share(&place, &gateway, "0/1");
+        command.args([
+            "--transform",
+            r#"if .number < 3 then error("no") else . end"#,
+        ]);
+        let ended = fail(command.arg("--dead-letter").arg(&letters), 1);
+        assert!(ended.stderr.contains("3 changes"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("letters-shard00000.jsonl"),
+            "{}",
+            ended.stderr
+        );
+    }
+    assert_eq!(copy.latest().len(), 57);
+    assert!(!letters.exists());
 }
 
 #[test]
