@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use futures_util::{StreamExt, stream};
 
 use super::account::{Account, rehearsed};
 use crate::cosmos::account::CosmosAccount;
@@ -20,14 +21,24 @@ use crate::escape::shell_word;
 use crate::feed::ContainerAddress;
 use crate::job::Connected;
 use crate::monitor::Monitor;
-use crate::replay::{self, Containers, Found, Target};
+use crate::replay::{self, Containers, Found, Target, Together};
 use crate::report::Report;
 use crate::settings::{
-    ConnectionPlan, DatabaseReplay, DatabaseSource, FeedPlan, Given, Names, table,
+    ConnectionPlan, DatabaseReplay, DatabaseSource, FeedPlan, Given, Names, ReplayBounds, table,
 };
 use crate::signal::Shutdown;
 use crate::state;
 use crate::state::database_file::{ContainerPlace, DatabaseFile};
+
+/// Containers that are replayed at the same time. Each keeps changes in memory.
+const SIDE_BY_SIDE: usize = 8;
+
+/// What to do after a copy that follows has ended with the first container that failed.
+const STOPPED: &str = "the others were stopped, and their positions are saved: the same command continues all of them, and \
+                       --exclude NAME leaves one out";
+
+/// Containers that are followed at the same time, at most.
+const MOST_FOLLOWED: usize = 64;
 
 /// One container to be replayed.
 struct Wanted {
@@ -62,7 +73,7 @@ struct Prepared {
     unfinished: Vec<String>,
 }
 
-/// Creates the containers that are missing, with --create, and then replays one after the other.
+/// Creates the containers that are missing, with --create, and then replays them side by side.
 pub(super) async fn run(
     account: &Account,
     plan: &DatabaseReplay,
@@ -76,6 +87,7 @@ pub(super) async fn run(
             "name the directory of one: replay DIR/NAME --stdout",
         ));
     }
+    let bounds = plan.bounds()?;
     let file = match &plan.source {
         DatabaseSource::Export(directory) => Some(read_list(directory)?),
         DatabaseSource::Live(_) => None,
@@ -110,31 +122,85 @@ pub(super) async fn run(
         is_rehearsal: given.is_on(&table::DRY_RUN),
     };
     let total = wanted.len();
+    if bounds.follows && total > MOST_FOLLOWED {
+        return Err(usage(
+            format!("{total} containers cannot be followed at once: at most {MOST_FOLLOWED}"),
+            "choose with --only and --exclude, and start a process for each part, with a directory of its own",
+        ));
+    }
+    if let Some(states) = &bounds.states {
+        fs_err::create_dir_all(states)?;
+    }
     // All of them first: what the account refuses is known before the long part.
     let Prepared {
         ready,
         mut failures,
         unfinished,
     } = both.prepare(plan, file.as_ref(), wanted, report).await?;
-    for Ready {
+    if bounds.follows && !failures.is_empty() {
+        return ended(
+            plan,
+            &bounds,
+            failures,
+            &unfinished,
+            total,
+            report,
+            shutdown,
+        );
+    }
+    let at_once = match bounds.follows {
+        true => ready.len(),
+        false => ready.len().min(SIDE_BY_SIDE).min(bounds.writes),
+    }
+    .max(1);
+    let together = Together::new(at_once, bounds.writes, bounds.max_ru);
+    let replays = ready
+        .into_iter()
+        .map(|one| Box::pin(replay_one(one, &together, report, shutdown)));
+    let mut replays = stream::iter(replays).buffer_unordered(at_once);
+    while let Some(failed) = replays.next().await {
+        let has_failed = failed.is_some();
+        failures.extend(failed);
+        if has_failed && bounds.follows {
+            // Nobody would notice that one of them stands still. Their states are as after a crash.
+            break;
+        }
+    }
+    drop(replays);
+    failures.sort_by(|(one, _), (other, _)| one.cmp(other));
+    ended(
+        plan,
+        &bounds,
+        failures,
+        &unfinished,
+        total,
+        report,
+        shutdown,
+    )
+}
+
+/// Replays one container, and returns what failed.
+async fn replay_one(
+    one: Ready,
+    together: &Together,
+    report: &Report,
+    shutdown: &Shutdown,
+) -> Option<(String, anyhow::Error)> {
+    if shutdown.reason().is_some() {
+        return None;
+    }
+    let Ready {
         name,
         found,
         containers,
-    } in ready
-    {
-        if shutdown.reason().is_some() {
-            break;
-        }
-        let connect = async move |_: Option<&ContainerAddress>, _| Ok(containers);
-        let of_container = Arc::new(report.of_container(&name));
-        let monitor = Monitor::default();
-        let replay = replay::replay_found(connect, found, &monitor, &of_container, shutdown);
-        if let Err(error) = Box::pin(replay).await {
-            report_failure(&error, &of_container);
-            failures.push((name, error));
-        }
-    }
-    ended(plan, failures, &unfinished, total, report, shutdown)
+    } = one;
+    let connect = async move |_: Option<&ContainerAddress>, _| Ok(containers);
+    let report = Arc::new(report.of_container(&name));
+    let monitor = Monitor::default();
+    let replay = replay::replay_found(connect, found, together, &monitor, &report, shutdown);
+    let error = Box::pin(replay).await.err()?;
+    report_failure(&error, &report);
+    Some((name, error))
 }
 
 /// Refuses the database that was exported as the target, before anything is made in it.
@@ -412,8 +478,10 @@ pub(super) fn report_failure(error: &anyhow::Error, report: &Report) {
         report.notice(&format!("hint: {hint}"));
     }
 }
+
 fn ended(
     plan: &DatabaseReplay,
+    bounds: &ReplayBounds,
     failures: Failures,
     unfinished: &[String],
     total: usize,
@@ -421,6 +489,10 @@ fn ended(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     if let Some(code) = shutdown.reason() {
+        if !failures.is_empty() {
+            let names: Vec<&str> = failures.iter().map(|(name, _)| &**name).collect();
+            report.error_line(&format!("could not be replayed: {}", names.join(", ")));
+        }
         return Ok(code);
     }
     let total = exactly(total as u64, "container");
@@ -455,7 +527,14 @@ fn ended(
                 failures.len(),
                 names.join(", ")
             );
-            let hint = "the others were; once the cause is fixed, the same command with --only NAME replays these";
+            let (code, hint) = match (bounds.follows, code) {
+                (true, ExitCode::Usage) => (code, STOPPED),
+                (true, _) => (ExitCode::Resumable, STOPPED),
+                (false, _) => (
+                    code,
+                    "the others were; once the cause is fixed, the same command with --only NAME replays these",
+                ),
+            };
             let error = with_exit_code(with_hint(error, hint), code);
             match incomplete {
                 Some((what, hint)) => with_further_hint(error, format!("{what}: {hint}")),

@@ -191,13 +191,18 @@ impl Companions {
                 one.id
             );
         }
-        self.0.insert(kind, all);
-        let length: usize = self.all().map(|(_, one)| one.text.get().len()).sum();
+        let others = self.all().filter(|(of, _)| *of != kind);
+        let length: usize = others
+            .map(|(_, one)| one)
+            .chain(&all)
+            .map(|one| one.text.get().len() + 1)
+            .sum();
         ensure!(
             length <= MAX_COMPANION_BYTES,
             "they are longer than {} MiB",
             MAX_COMPANION_BYTES >> 20
         );
+        self.0.insert(kind, all);
         Ok(())
     }
 
@@ -212,10 +217,13 @@ impl Companions {
         kinds.flat_map(|(kind, all)| all.iter().map(|one| (*kind, one)))
     }
 
-    /// Takes over from `other` each kind that is not known here.
+    /// Takes over from `other` each kind that is not known here, as far as it is not too much.
     pub fn complete_from(&mut self, other: &Self) {
         for (kind, all) in &other.0 {
-            self.0.entry(*kind).or_insert_with(|| all.clone());
+            if !self.0.contains_key(kind) {
+                // What is left out stays unread.
+                self.add(*kind, all.clone()).ok();
+            }
         }
     }
 
@@ -335,6 +343,31 @@ mod tests {
         ] {
             assert!(parse(&other).unwrap().contradict(&found), "{other}");
         }
+    }
+
+    #[test]
+    fn what_is_too_much_is_left_out_so_that_the_rest_can_be_read_again() {
+        let of_length = |length: usize| {
+            let text = format!(r#"{{"id":"a","body":"{}"}}"#, "x".repeat(length));
+            vec![Companion::parse(RawValue::from_string(text).unwrap()).unwrap()]
+        };
+        let mut all = Companions::default();
+        all.add(CompanionKind::StoredProcedures, of_length(10 << 20))
+            .unwrap();
+        all.add(CompanionKind::Triggers, of_length(7 << 20))
+            .unwrap_err();
+        all.add(CompanionKind::UserDefinedFunctions, of_length(5 << 20))
+            .unwrap();
+        let mut more = Companions::default();
+        more.add(CompanionKind::Triggers, of_length(7 << 20))
+            .unwrap();
+        all.complete_from(&more);
+        let read = Companions::parse(&all.text().unwrap()).unwrap();
+        let kinds = [
+            CompanionKind::StoredProcedures,
+            CompanionKind::UserDefinedFunctions,
+        ];
+        assert_eq!(read.kinds(), kinds);
     }
 
     #[test]

@@ -40,8 +40,14 @@ pub struct MadeCompanions {
 impl CosmosClient {
     /// The companions of the container, by the keys that its definition names. Transient errors are retried for a moment.
     pub async fn companions(&self, definition: &ContainerDefinition) -> ReadCompanions {
-        let keys = definition.encryption_keys();
         let mut kinds = CompanionKind::SCRIPTS.to_vec();
+        let mut found = ReadCompanions::default();
+        let keys = definition.encryption_keys().unwrap_or_else(|error| {
+            let unread = Unread::Failed(format!("{error:#}"));
+            let kind = CompanionKind::ClientEncryptionKeys;
+            found.unread.push((kind, unread));
+            Vec::new()
+        });
         if !keys.is_empty() {
             kinds.push(CompanionKind::ClientEncryptionKeys);
         }
@@ -54,7 +60,6 @@ impl CosmosClient {
                 failed(&kinds, &format!("no answer within {seconds} s"))
             }
         };
-        let mut found = ReadCompanions::default();
         for (kind, list) in kinds.into_iter().zip(lists) {
             let added = list.and_then(|all| {
                 let all = match kind {
@@ -64,8 +69,14 @@ impl CosmosClient {
                 let added = found.known.add(kind, all);
                 added.map_err(|error| Unread::Failed(format!("{error:#}")))
             });
-            if let Err(unread) = added {
-                found.unread.push((kind, unread));
+            match added {
+                Ok(()) => {}
+                // The definition names them, so there are some.
+                Err(Unread::NotSupported) if kind.is_of_database() => {
+                    let reason = "the account does not know them".to_owned();
+                    found.unread.push((kind, Unread::Failed(reason)));
+                }
+                Err(unread) => found.unread.push((kind, unread)),
             }
         }
         found

@@ -185,7 +185,11 @@ impl ContainerDefinition {
     }
 
     /// The client encryption keys that its policy names, each once.
-    pub fn encryption_keys(&self) -> Vec<String> {
+    ///
+    /// # Errors
+    ///
+    /// If the policy has a form of which nothing is known here, in words.
+    pub fn encryption_keys(&self) -> Result<Vec<String>> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Policy {
@@ -200,12 +204,15 @@ impl ContainerDefinition {
         let members = named(self.text.get()).unwrap_or_default();
         let policy = members
             .iter()
-            .find(|(name, _)| name == "clientEncryptionPolicy")
-            .and_then(|(_, policy)| serde_json::from_str::<Policy>(policy).ok());
-        let paths = policy.map(|policy| policy.included_paths);
-        let named = paths.into_iter().flatten();
+            .find(|(name, policy)| name == "clientEncryptionPolicy" && *policy != "null");
+        let Some((_, policy)) = policy else {
+            return Ok(Vec::new());
+        };
+        let policy: Policy = serde_json::from_str(policy)
+            .map_err(|error| anyhow!("the policy of encryption is not understood: {error}"))?;
+        let named = policy.included_paths.into_iter();
         let named: BTreeSet<String> = named.map(|path| path.client_encryption_key_id).collect();
-        named.into_iter().collect()
+        Ok(named.into_iter().collect())
     }
 
     /// What it says beside the name and the partition key, by the names of the service.
@@ -314,6 +321,28 @@ mod tests {
             assert_eq!(parse(&text).unwrap().masked_paths(), paths, "{policy}");
         }
         assert!(parse(WHOLE).unwrap().masked_paths().is_empty());
+    }
+
+    #[test]
+    fn a_policy_of_encryption_names_its_keys_or_is_not_understood() {
+        let of = |policy: &str| {
+            let text = format!(
+                r#"{{"id":"a","partitionKey":{{"paths":["/a"]}},"clientEncryptionPolicy":{policy}}}"#
+            );
+            parse(&text).unwrap().encryption_keys()
+        };
+        let two = r#"{"includedPaths":[{"clientEncryptionKeyId":"b"},{"clientEncryptionKeyId":"a"},{"clientEncryptionKeyId":"b"}]}"#;
+        assert_eq!(of(two).unwrap(), ["a", "b"]);
+        for none in ["null", "{}", r#"{"includedPaths":[]}"#] {
+            assert!(of(none).unwrap().is_empty(), "{none}");
+        }
+        for other in [
+            r#"{"includedPaths":[{"path":"/a"}]}"#,
+            r#"{"includedPaths":null}"#,
+            "[1]",
+        ] {
+            of(other).unwrap_err();
+        }
     }
 
     #[test]

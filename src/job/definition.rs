@@ -125,9 +125,12 @@ impl Definition {
         if let Some(there) = there {
             match ContainerFile::parse(&there) {
                 Ok(there) => {
-                    // What was readable then.
-                    new.complete_from(&there);
-                    if there.contradiction(state).is_some() || new.contradicts(&there) {
+                    let is_own = there.contradiction(state).is_none();
+                    if is_own {
+                        // What was readable then.
+                        new.complete_from(&there);
+                    }
+                    if !is_own || new.contradicts(&there) {
                         report.notice(&format!(
                             "the definition of the container differs from the one in `{name}`, which is replaced"
                         ));

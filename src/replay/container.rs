@@ -17,6 +17,7 @@ use super::interpreter::Interpreter;
 use super::item_sender::ItemSender;
 use super::original::Original;
 use super::position::{InputPosition, Step};
+use super::together::Together;
 use crate::cosmos::cursor::{FeedRequest, PageSource};
 use crate::feed::page::Page;
 use crate::feed::{FeedMode, PinnedEnd, Position, RangeId, RangeSet, RangeState};
@@ -26,10 +27,6 @@ use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::settings::{FeedPlan, ReplayedShare};
 use crate::source::Mark;
 
-/// Ranges that are read in parallel. Few are enough, since writing takes longer than reading.
-const CONCURRENCY: usize = 8;
-/// Bytes of pages that may wait.
-const BUFFERED_BYTES: u32 = 8 << 20;
 /// Items per page.
 const PAGE_SIZE: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 /// Items per page with a budget: a page is charged as a whole.
@@ -99,6 +96,8 @@ pub(super) struct FeedReading {
     pub(super) window: u64,
     /// Whether to continue after the head is reached.
     pub(super) follow: bool,
+    /// How much is read ahead.
+    pub(super) together: Together,
 }
 
 /// Starts to read a feed. It ends at the head if it does not follow, when `target` is stopped, and when the
@@ -115,6 +114,7 @@ pub(super) fn read(
         line,
         window,
         follow,
+        together,
     } = reading;
     let has_budget = target.budget.is_some();
     let page_size = if has_budget {
@@ -131,7 +131,7 @@ pub(super) fn read(
     };
     let options = ReaderOptions {
         // The budget must have paid for a page before the next one is read.
-        concurrency: if has_budget { 1 } else { CONCURRENCY },
+        concurrency: if has_budget { 1 } else { together.ranges },
         request: request(
             from.mode,
             window.map_or(page_size, |window| window.min(page_size)),
@@ -140,7 +140,11 @@ pub(super) fn read(
         start: from.from,
         end,
         poll_interval: POLL_INTERVAL,
-        buffered_bytes: if has_budget { 1 } else { BUFFERED_BYTES },
+        buffered_bytes: if has_budget {
+            1
+        } else {
+            together.buffered_bytes
+        },
     };
     let (deliveries, receiver) = mpsc::channel(WAITING);
     let stream = FeedStream {

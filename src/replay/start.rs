@@ -25,6 +25,7 @@ use super::position::InputPosition;
 use super::rehearsal::Rehearsal;
 use super::replay_source::{ReplaySource, find_inputs, refuse_as_dead_letters};
 use super::state::{ReplayState, StateFile};
+use super::together::Together;
 use super::writer::Writer;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::container::NewContainer;
@@ -90,7 +91,8 @@ pub async fn replay(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let found = find(plan, report)?;
-    replay_found(connect, found, monitor, report, shutdown).await
+    let alone = Together::default();
+    replay_found(connect, found, &alone, monitor, report, shutdown).await
 }
 
 /// What a replay reads, found before anything is connected.
@@ -119,7 +121,7 @@ pub fn find(plan: ReplayPlan, report: &Report) -> Result<Found> {
     Ok(Found { plan, inputs, new })
 }
 
-/// As [`replay`], of what was found.
+/// As [`replay`], of what was found, and beside the replays that it shares `together` with.
 ///
 /// # Errors
 ///
@@ -127,6 +129,7 @@ pub fn find(plan: ReplayPlan, report: &Report) -> Result<Found> {
 pub async fn replay_found(
     connect: impl AsyncFnOnce(Option<&ContainerAddress>, Option<NewContainer>) -> Result<Containers>,
     found: Found,
+    together: &Together,
     monitor: &Monitor,
     report: &Arc<Report>,
     shutdown: &Shutdown,
@@ -187,9 +190,12 @@ pub async fn replay_found(
     let is_resumed = found.is_some();
     let mut state = found.unwrap_or_else(|| first_state(&target, &plan));
     state.moved(&target, &source);
-    let budget = match (plan.max_ru, &client) {
-        (Some(max_ru), Some(client)) => Some(Budget::new(max_ru.per_second(client).await?)),
-        _ => None,
+    let budget = match (&together.budget, plan.max_ru, &client) {
+        (Some(shared), ..) => Some(Arc::clone(shared)),
+        (None, Some(max_ru), Some(client)) => {
+            Some(Arc::new(Budget::new(max_ru.per_second(client).await?)))
+        }
+        (None, ..) => None,
     };
     let writer = Arc::new(Writer {
         sender: Arc::new(ItemSender {
@@ -197,6 +203,7 @@ pub async fn replay_found(
             key_paths,
             retry_limit: plan.retry_limit,
             budget,
+            permits: together.writes.clone(),
             observer: Arc::new(ReplayObserver::new(report, plan.max_errors)),
             sent: AtomicU64::new(0),
             stop: shutdown.child_token(),
@@ -218,6 +225,7 @@ pub async fn replay_found(
         &writer.sender,
         observers,
         &plan,
+        together,
         report,
     )
     .await?;
@@ -227,6 +235,7 @@ pub async fn replay_found(
     let applier = Applier::new(
         writer, source, deliveries, letters, checkpoint, monitor, &plan,
     );
+    let applier = applier.beside(together);
     let code = outcome::run(applier, &plan, &target, report, shutdown).await?;
     if code == ExitCode::Done && plan.share.is_some() {
         outcome::ensure_none_refused(refused_before, &plan)?;
@@ -334,6 +343,7 @@ async fn begin_reading(
     target: &Arc<ItemSender>,
     mut observers: Vec<Box<dyn Observer>>,
     plan: &ReplayPlan,
+    together: &Together,
     report: &Arc<Report>,
 ) -> Result<mpsc::Receiver<Result<Delivery>>> {
     let key_paths = target.key_paths.iter();
@@ -375,6 +385,7 @@ async fn begin_reading(
                 line: state.position.mark.line,
                 window: plan.checkpoint_changes,
                 follow: feed.follow,
+                together: together.clone(),
             };
             Ok(container::read(reading, interpreter, Arc::clone(target)))
         }

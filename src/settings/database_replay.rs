@@ -1,6 +1,6 @@
 //! What a replay of several containers does, resolved and validated.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -11,6 +11,8 @@ use super::replay::{FeedPlan, ReplayPlan};
 use super::setting::Row;
 use super::table;
 use crate::cli::location::Location;
+use crate::cosmos::max_ru::MaxRu;
+use crate::destination::directories::lasting_name;
 use crate::durable::shown_path;
 use crate::error::usage;
 use crate::state::database_file::{ContainerPlace, DatabaseFile};
@@ -44,12 +46,16 @@ impl DatabaseReplay {
             return Ok(None);
         }
         for (row, why, instead) in &REFUSED_BY_REPLAY {
-            if given.is_typed(row) {
+            let is_of_live = is_live && OF_LIVE.iter().any(|own| own.name == row.name);
+            if given.is_typed(row) && !is_of_live {
                 return Err(of_one(&row.flag(), why, instead));
             }
         }
         let source = match (directory, ReplayPlan::new(given)?.feed) {
-            (_, Some(feed)) => DatabaseSource::Live(feed),
+            (_, Some(feed)) => {
+                ensure_state(&feed, given)?;
+                DatabaseSource::Live(feed)
+            }
             (Some(directory), None) if sources.len() == 1 => DatabaseSource::Export(directory),
             (Some(directory), None) => {
                 return Err(usage(
@@ -94,6 +100,21 @@ impl DatabaseReplay {
         ContainerChoice::of(of_source, &self.given).choose(names, "replay")
     }
 
+    /// What all replays together keep to.
+    ///
+    /// # Errors
+    ///
+    /// As [`ReplayPlan::new`].
+    pub fn bounds(&self) -> Result<ReplayBounds> {
+        let plan = ReplayPlan::new(&self.given)?;
+        Ok(ReplayBounds {
+            writes: plan.concurrency,
+            max_ru: plan.max_ru,
+            follows: plan.feed.is_some_and(|feed| feed.follow),
+            states: plan.state,
+        })
+    }
+
     /// The replay of one of the containers: of this one of an export, or of the one of this name.
     ///
     /// # Errors
@@ -107,16 +128,49 @@ impl DatabaseReplay {
         if let Some(feed) = &mut plan.feed {
             container.clone_into(&mut feed.container);
         }
+        plan.state = plan.state.map(|directory| state_of(&directory, container));
         Ok(plan)
     }
 }
+
+/// What the replays of several containers keep to together.
+#[derive(Debug, Clone)]
+pub struct ReplayBounds {
+    /// Writes in flight at the same time.
+    pub writes: usize,
+    /// The budget in RU/s, if there is one.
+    pub max_ru: Option<MaxRu>,
+    /// Whether they continue until they are stopped, so that all have to run at once.
+    pub follows: bool,
+    /// The directory of their states, if they have some.
+    pub states: Option<PathBuf>,
+}
+
+/// Refuses to follow several containers without states: what was deleted while the copy stood still would stay.
+fn ensure_state(feed: &FeedPlan, given: &Given) -> Result<()> {
+    if !feed.follow || given.is_typed(&table::POSITION.row) {
+        return Ok(());
+    }
+    Err(usage(
+        "a copy of several containers that follows needs a place for their positions",
+        "name a directory with --state: each container has a file in it, and the same command continues all of them",
+    ))
+}
+
+/// The state of a container in the directory of the states.
+fn state_of(directory: &Path, container: &str) -> PathBuf {
+    directory.join(format!("{}.json", lasting_name(container)))
+}
+
+/// What a copy of a database in use can have all the same.
+static OF_LIVE: [&Row; 2] = [&table::REPLAY_FOLLOW.row, &table::POSITION.row];
 
 /// What is of the replay of one container.
 static REFUSED_BY_REPLAY: [(&Row, &str, &str); 6] = [
     (
         &table::REPLAY_FOLLOW.row,
-        "never ends, so the containers after it would not be copied",
-        "leave it out, or copy each container by itself: --from-container DATABASE/NAME --follow",
+        "follows containers in use, and an export has an end",
+        "leave it out, or copy the database itself: --from-container 'DATABASE/*' --follow --state DIR",
     ),
     (
         &table::CONTAINER.row,

@@ -51,7 +51,7 @@ pub use connection::{
 };
 pub use database::{ALL_CONTAINERS, DatabasePlan, is_pattern, matches};
 pub use database_comparison::{ComparedDatabase, DatabaseComparison};
-pub use database_replay::{DatabaseReplay, DatabaseSource};
+pub use database_replay::{DatabaseReplay, DatabaseSource, ReplayBounds};
 pub use documentation::profile_tables;
 pub use environment::{Environment, process_environment};
 pub use export::ExportPlan;

@@ -240,12 +240,7 @@ fn a_database_in_use_is_copied_field_by_field_and_document_by_document() {
     for (pattern, arguments, said) in [
         (
             "shop/*",
-            &["--follow"][..],
-            "--follow cannot be used with several containers",
-        ),
-        (
-            "shop/*",
-            &["-c", "x"],
+            &["-c", "x"][..],
             "--container cannot be used with several containers",
         ),
         ("shop/x*", &[], "there is no container `x*`"),

@@ -418,6 +418,19 @@ fn a_file_that_was_tampered_with_is_found() {
         ended.stderr
     );
     assert_eq!(scene.made().len(), 5);
+    // Nothing of it is taken over by a run that cannot read them itself.
+    let denied = Fault::on(RequestKind::Companions, Action::status(403, 5302));
+    scene.gateway.push_fault(denied.always());
+    let ended = succeed(&mut resume(&scene.gateway, &scene.out));
+    assert!(
+        ended.stderr.contains("which is replaced"),
+        "{}",
+        ended.stderr
+    );
+    let replaced = scene.file();
+    assert_eq!(replaced["companions"], json!({}));
+    assert_eq!(replaced["not_readable"].as_array().unwrap().len(), 4);
+    scene.gateway.clear_faults();
     // An earlier build wrote none.
     for member in ["companions", "companions_crc32c", "not_readable"] {
         file.as_object_mut().unwrap().remove(member);
