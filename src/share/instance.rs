@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::bootstrap::Source;
 use super::children::Replaced;
 use super::holding::Holding;
+use super::others::Namesakes;
 use super::store::{Kept, Store};
 use crate::cosmos::error::{ServiceError, Verdict};
 use crate::cosmos::partitions::PhysicalPartition;
@@ -119,16 +120,16 @@ pub(super) struct Instance<'a> {
     /// Leases that this instance may have, although it does not know whether its last write was done. None before the
     /// first list.
     pub(super) may_own: Option<HashSet<String>>,
-    /// Leases of an earlier process of this name that could not be taken back yet.
-    pub(super) inherited: HashSet<String>,
+    /// Leases of an earlier process of this name that could not be taken back yet, and their ETags: one that is
+    /// written since has a newer owner.
+    pub(super) inherited: HashMap<String, Option<String>>,
     /// How many leases the group had when they were last listed, and how many other instances.
     pub(super) seen: (usize, usize),
     pub(super) is_ready: bool,
     pub(super) is_group_unreadable: bool,
     /// What was warned of.
     pub(super) warned: HashSet<String>,
-    /// The leases in the last list that another process of this name has, and their ETags.
-    pub(super) namesakes: HashMap<String, Option<String>>,
+    pub(super) namesakes: Namesakes,
     pub(super) stopping: Stopping,
     pub(super) end: Option<WatchEnd>,
     /// Changes that were printed and flushed.
@@ -153,12 +154,12 @@ impl<'a> Instance<'a> {
             is_listing: false,
             acquiring: 0,
             may_own: None,
-            inherited: HashSet::new(),
+            inherited: HashMap::new(),
             seen: (0, 0),
             is_ready: false,
             is_group_unreadable: false,
             warned: HashSet::new(),
-            namesakes: HashMap::new(),
+            namesakes: Namesakes::default(),
             stopping: Stopping::No,
             end: None,
             printed: 0,

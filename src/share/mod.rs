@@ -18,6 +18,7 @@ mod children;
 mod holding;
 mod instance;
 mod namesake;
+mod others;
 mod reading;
 mod round;
 mod service_clock;

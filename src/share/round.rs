@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tokio_util::sync::CancellationToken;
 
 use super::balance::{Seen, balance};
@@ -13,6 +13,7 @@ use super::bootstrap::ensure_own;
 use super::holding::{Changes, Holding, Phase};
 use super::instance::{Done, Instance, Stopping, is_final};
 use super::store::Kept;
+use crate::cosmos::backoff::Backoff;
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::cosmos::token::{segments, token_at};
 use crate::escape::escape_for_terminal;
@@ -75,11 +76,14 @@ impl Instance<'_> {
         let is_first = self.may_own.is_none();
         let may_own = self.may_own.take().unwrap_or_default();
         let inherited = std::mem::take(&mut self.inherited);
+        let strays = self.strays(group, &held);
         let is_back = |lease: &Lease| {
-            let may_be_mine = may_own.contains(&lease.token) && store.is_mine(lease);
+            let is_known = may_own.contains(&lease.token) || strays.contains(&lease.id);
             store.is_own(lease)
                 && !held.contains_key(&lease.id)
-                && (is_first || may_be_mine || inherited.contains(&lease.token))
+                && (is_first
+                    || (is_known && store.is_mine(lease))
+                    || inherited.get(&lease.token) == Some(&lease.etag))
         };
         let own = store.instance.as_str();
         // What nobody can read would be taken again and again in place of the others.
@@ -110,12 +114,19 @@ impl Instance<'_> {
             .filter(|owner| *owner != own)
             .collect();
         self.seen = (seen.len(), others.len());
-        let wanted = balance(&seen, own);
+        let is_of_this = |lease: &Lease| held.contains_key(&lease.id) || is_back(lease);
+        self.look_for_namesakes(group, is_of_this)?;
+        let mut wanted = balance(&seen, own);
+        // Each has them counted as its own, and the first of their leases decides which of them goes on.
+        if self.namesakes.exist() {
+            wanted.release.clear();
+            wanted.steal = None;
+        }
         let back = group.leases.iter().enumerate();
         let back = back.filter(|(_, lease)| is_back(lease)).map(|(at, _)| at);
         let back: Vec<usize> = back.collect();
         for at in &back {
-            self.acquire(&group.leases[*at], partitions, true);
+            self.acquire(&group.leases[*at], partitions, is_first);
         }
         for at in wanted.take.iter().chain(&wanted.steal) {
             self.acquire(&group.leases[*at], partitions, false);
@@ -128,8 +139,22 @@ impl Instance<'_> {
         }
         self.may_own = Some(HashSet::new());
         self.warn(group, partitions);
-        let is_known = |lease: &Lease| held.contains_key(&lease.id) || is_back(lease);
-        self.look_for_namesakes(group, is_known)
+        Ok(())
+    }
+
+    /// The leases that this process wrote, but does not have: in two lists, while none is replaced.
+    fn strays(&mut self, group: &Group, held: &HashMap<String, RangeId>) -> HashSet<String> {
+        let store = &self.parts.store;
+        let is_replacing = self
+            .holdings
+            .values()
+            .any(|holding| matches!(holding.phase, Phase::Replaced(_)) && holding.is_writing);
+        let is_stray =
+            |lease: &&Lease| !is_replacing && !held.contains_key(&lease.id) && store.is_mine(lease);
+        let now = group.leases.iter().filter(is_stray);
+        let now: HashSet<String> = now.map(|lease| lease.id.clone()).collect();
+        let before = std::mem::replace(&mut self.namesakes.strays, now.clone());
+        now.intersection(&before).cloned().collect()
     }
 
     /// Replaces leases of partitions that were merged by leases of their ranges: nothing else would say which part of
@@ -207,13 +232,12 @@ impl Instance<'_> {
         }
     }
 
-    /// Takes a lease in a task. One that is taken back is taken from whoever has its name, however often that one
-    /// renews it meanwhile.
+    /// Takes a lease in a task. A process that starts `follows` an owner of its name, who may renew the lease meanwhile.
     pub(super) fn acquire(
         &mut self,
         lease: &Lease,
         partitions: &Arc<[PhysicalPartition]>,
-        is_back: bool,
+        follows: bool,
     ) {
         let Some(range) = range_of(lease, partitions) else {
             return;
@@ -242,14 +266,22 @@ impl Instance<'_> {
                 };
                 let until = process::since_boot() + store.intervals.validity();
                 let own = Some(store.instance.as_str());
-                let mut now = lease.clone();
+                let (mut now, mut backoff) = (lease.clone(), Backoff::default());
                 loop {
+                    ensure!(!stop.is_cancelled(), "the instance is being stopped");
                     let etag = etag.as_deref().filter(|_| now.checkpoint.etag().is_none());
-                    match store.write(&now, own, etag, &range, until).await? {
-                        Kept::OfNamesake(newer) if is_back && can_follow(&newer, &now) => {
-                            now = *newer;
-                        }
+                    let newer = match store.write(&now, own, etag, &range, until).await? {
+                        Kept::OfNamesake(newer) if follows => newer,
                         kept => return Ok(kept),
+                    };
+                    // A replica may lag.
+                    if newer.etag == now.etag || newer.written < now.written {
+                        let left = until.saturating_sub(process::since_boot());
+                        tokio::time::sleep(backoff.next_pause(None).min(left)).await;
+                    } else if can_follow(&newer, &now) {
+                        now = *newer;
+                    } else {
+                        return Ok(Kept::OfNamesake(newer));
                     }
                 }
             };
@@ -307,7 +339,8 @@ impl Instance<'_> {
     fn retake(&mut self, before: &Lease) {
         let store = &self.parts.store;
         if store.is_own(before) && !store.is_mine(before) {
-            self.inherited.insert(before.token.clone());
+            self.inherited
+                .insert(before.token.clone(), before.etag.clone());
         }
         let own = self.may_own.get_or_insert_default();
         own.insert(before.token.clone());

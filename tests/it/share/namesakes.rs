@@ -73,7 +73,7 @@ fn leases_of_a_namesake_that_renews_them_at_that_moment_are_taken_all_the_same()
 
 #[test]
 fn of_instances_of_one_name_that_start_at_the_same_moment_one_goes_on() {
-    for is_new in [true, false] {
+    for (is_new, are_lost) in [(true, false), (false, false), (false, true)] {
         let scene = Scene::new(4);
         fill(&scene.leased.orders, 0..20);
         let net = scene.leased.net("orders");
@@ -90,6 +90,12 @@ fn of_instances_of_one_name_that_start_at_the_same_moment_one_goes_on() {
             .leased
             .gateway
             .push_fault(held.when(writes_a_lease).times(8));
+        // Some of them are done, and who did so does not hear of it.
+        for nth in [2, 3, 7, 8, 11].into_iter().filter(|_| are_lost) {
+            let lost = Fault::on(RequestKind::ItemWrite, Action::As(503));
+            let lost = lost.when(writes_a_lease).nth(nth);
+            scene.leased.gateway.push_fault(lost);
+        }
         let start = || Instance::start("a", &mut scene.command("a"), &scene.printed);
         let both = [start(), start()];
         scene.leased.gateway.wait_until("both want all", |log| {
@@ -148,4 +154,30 @@ fn an_instance_that_was_paused_ends_for_the_one_that_has_its_name_since() {
     scene.printed.wait_for(20..40);
     let said = second.stop();
     assert!(!said.contains("taken by"), "{said}");
+}
+
+#[test]
+fn an_earlier_write_whose_answer_was_lost_is_not_taken_for_that_of_a_namesake() {
+    let scene = Scene::new(1);
+    fill(&scene.leased.orders, 0..10);
+    let a = scene.start("a");
+    scene.printed.wait_for(0..10);
+    let lost = Fault::on(RequestKind::ItemWrite, Action::As(503));
+    scene.leased.gateway.push_fault(lost.when(writes_a_lease));
+    // Nor can it look whether that was done.
+    let unseen = Fault::on(RequestKind::ItemRead, Action::status(400, 0));
+    let unseen = unseen.when(|request| request.path.contains("leases"));
+    scene.leased.gateway.push_fault(unseen);
+    a.wait_until("it cannot know", |said| {
+        said.contains("cannot be renewed yet")
+    });
+    fill(&scene.leased.orders, 10..20);
+    scene.printed.wait_for(10..20);
+    let lsn = scene.leased.partitions()[0].1;
+    scene.wait_until(
+        || scene.stored()["0"]["ContinuationToken"] == format!("\"{lsn}\""),
+        || format!("{:?}", scene.stored()),
+    );
+    let said = a.stop();
+    assert_eq!(said.matches(": acquired").count(), 1, "{said}");
 }
