@@ -226,7 +226,7 @@ mod tests {
         assert!(again.is(&again.document, &stamp));
         assert!(again.has(MARK) && !again.has(Mark(11)) && !lease.has(MARK));
         assert!(
-            text.contains(r#""timestamp":"2026-11-28T12:00:00.123456Z""#),
+            text.contains(r#""timestamp":"2026-11-28T12:00:00.1230012Z""#),
             "{text}"
         );
         // Old leases did not say their range.
