@@ -158,6 +158,11 @@ impl Report {
         }
     }
 
+    /// Prints a warning at any verbosity: something of the result is missing, and the run goes on.
+    pub fn loss(&self, text: &str) {
+        self.line(Level::Warn, text, None);
+    }
+
     /// Prints an error that does not stop the run, at any verbosity.
     pub fn error_line(&self, text: &str) {
         self.line(Level::Error, text, None);

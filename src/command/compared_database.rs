@@ -15,7 +15,7 @@ use crate::clock;
 use crate::compare::{self, Compared, Sides, begin_report, list_container};
 use crate::count::exactly;
 use crate::durable::{parent_of, shown_path};
-use crate::error::{ExitCode, attached_exit_code, usage, with_exit_code, with_hint};
+use crate::error::{ExitCode, exit_code_of_all, usage, with_exit_code, with_hint};
 use crate::escape::shell_word;
 use crate::job::Connected;
 use crate::monitor::Monitor;
@@ -43,9 +43,9 @@ struct Found {
     /// Those of one side alone.
     missing: Vec<String>,
     extra: Vec<String>,
-    /// Those that could not be compared, and the first error.
+    /// Those that could not be compared, and their errors.
     failed: Vec<FailedContainer>,
-    first_error: Option<anyhow::Error>,
+    errors: Vec<anyhow::Error>,
 }
 
 /// Compares the containers of two databases, one after the other.
@@ -100,7 +100,7 @@ pub(super) async fn run(
                     container: (*name).to_owned(),
                     error: format!("{error:#}"),
                 });
-                found.first_error.get_or_insert(error);
+                found.errors.push(error);
             }
         }
     }
@@ -119,9 +119,9 @@ pub(super) async fn run(
         report: plan.report.as_ref().map(ToString::to_string),
     };
     report.compare_database_summary(&summary, plan.summary)?;
-    let Some(first) = &found.first_error else {
+    if found.errors.is_empty() {
         return Ok(code);
-    };
+    }
     let failed: Vec<&str> = summary.failed.iter().map(|one| &*one.container).collect();
     let error = anyhow!(
         "{} of {} could not be compared: {}",
@@ -130,7 +130,7 @@ pub(super) async fn run(
         failed.join(", ")
     );
     let hint = "the others were; once the cause is fixed, the same command with --only NAME compares these";
-    let code = attached_exit_code(first).unwrap_or(ExitCode::Failed);
+    let code = exit_code_of_all(&found.errors);
     Err(with_exit_code(with_hint(error, hint), code))
 }
 

@@ -14,8 +14,7 @@ use crate::count::exactly;
 use crate::destination::{STATE_FILE, state_directory_of};
 use crate::durable::{is_there, shown_path};
 use crate::error::{
-    Annotate, ExitCode, attached_exit_code, hint, usage, with_exit_code, with_further_hint,
-    with_hint,
+    Annotate, ExitCode, exit_code_of_all, hint, usage, with_exit_code, with_further_hint, with_hint,
 };
 use crate::escape::shell_word;
 use crate::feed::ContainerAddress;
@@ -513,14 +512,14 @@ fn ended(
         );
         (what, hint)
     });
-    let error = match (failures.first(), incomplete) {
-        (None, None) => {
+    let error = match (failures.is_empty(), incomplete) {
+        (true, None) => {
             report.notice(&format!("replayed {total}"));
             return Ok(ExitCode::Done);
         }
-        (None, Some((what, hint))) => with_hint(anyhow!(what), hint),
-        (Some((_, first)), incomplete) => {
-            let code = attached_exit_code(first).unwrap_or(ExitCode::Failed);
+        (true, Some((what, hint))) => with_hint(anyhow!(what), hint),
+        (false, incomplete) => {
+            let code = exit_code_of_all(failures.iter().map(|(_, error)| error));
             let names: Vec<&str> = failures.iter().map(|(name, _)| &**name).collect();
             let error = anyhow!(
                 "{} of {total} could not be replayed: {}",

@@ -6,12 +6,13 @@ use crate::feed::page::scientific;
 const MAX_PLAIN_DIGITS: usize = 15;
 
 /// Appends the canonical form of a number: its double, if the text is one that a double is written as, such as `1.0`,
-/// `1e2` or `0.10000000000000001`; otherwise its exact digits, such as those of an integer that no double holds.
+/// `1e2` or `0.10000000000000001`; otherwise its exact digits, such as those of an integer that no double holds. An integer
+/// of 64 bits has all its digits, also if they are those that a double near it is written with.
 pub(super) fn write_number(text: &[u8], out: &mut Vec<u8>) {
     if let Some(double) = short_decimal(text) {
         return write_double(double, out);
     }
-    match double_of(text) {
+    match double_of(text).filter(|double| !is_another_integer(text, *double)) {
         Some(double) => write_double(double, out),
         None => {
             out.push(b'e');
@@ -84,6 +85,17 @@ fn double_of(text: &[u8]) -> Option<f64> {
     is_written_so.then_some(double)
 }
 
+/// Whether `text` is an integer of 64 bits, without point and exponent, that `double` is not.
+fn is_another_integer(text: &[u8], double: f64) -> bool {
+    let integer = std::str::from_utf8(text).ok();
+    let integer = integer.and_then(|text| text.parse::<i128>().ok());
+    let is_of_64_bits = |integer: &i128| integer.unsigned_abs() <= u128::from(u64::MAX);
+    // The cast is exact: a double that is near such an integer is one itself.
+    integer
+        .filter(is_of_64_bits)
+        .is_some_and(|integer| double as i128 != integer)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +128,8 @@ mod tests {
                 "1234567890123456789012345678905e-1",
             ),
             ("100000000000000000000000", "1e23"),
+            ("72057594037927936", "7.205759403792794e16"),
+            ("-9223372036854775808", "-9.223372036854775808e18"),
         ] {
             assert_eq!(form(a), form(b), "{a} {b}");
         }
@@ -129,6 +143,11 @@ mod tests {
             ("9007199254740993", "9007199254740992"),
             ("9007199254740993", "9007199254740994"),
             ("12345678901234567890", "12345678901234567168"),
+            // The same double, in as few digits as it needs and in all.
+            ("72057594037927940", "72057594037927936"),
+            ("-72057594037927940", "-72057594037927936"),
+            ("1234567890123456800", "1234567890123456768"),
+            ("18446744073709552000", "18446744073709551615"),
             ("12345678901234567890", "12345678901234567891"),
             ("1e400", "1e401"),
             ("1e-400", "0"),

@@ -95,11 +95,11 @@ impl CosmosAccount {
     pub async fn open_container(&self, create: Option<&NewContainer>) -> Result<CosmosClient> {
         let (driver, options) = (&self.driver, &self.options);
         let (heard, persistence) = (&self.heard, &self.persistence);
-        if let Some(template) = create.and_then(|new| new.template.as_ref()) {
+        let key_doubt = match create.and_then(|new| new.template.as_ref()) {
             // The definition names them.
-            let (direct, arm) = (&self.direct, self.via_arm.as_ref());
-            Box::pin(make_keys(options, direct, arm, persistence, template)).await?;
-        }
+            Some(template) => Box::pin(make_keys(self, template)).await?,
+            None => None,
+        };
         if let (Some(new), Some(arm)) = (create, &self.via_arm) {
             let arm = arm.get(persistence).await?;
             let created = arm.create_container(&options.database, &options.container, new);
@@ -134,7 +134,23 @@ impl CosmosAccount {
             direct: Arc::clone(&self.direct),
             traffic: Arc::clone(&self.traffic),
             via_arm: self.via_arm.clone(),
+            key_doubt,
         })
+    }
+
+    /// Whether the container of the options exists.
+    ///
+    /// # Errors
+    ///
+    /// If its database does not, or that cannot be read.
+    pub(super) async fn has_container(&self) -> Result<bool> {
+        let (heard, persistence) = (&self.heard, &self.persistence);
+        let resolved = resolve_container(&self.driver, &self.options, heard, persistence);
+        match Box::pin(resolved).await {
+            Ok(_) => Ok(true),
+            Err(error) if find::<ContainerMissing>(&error).is_some() => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Endpoint of the account.

@@ -40,6 +40,8 @@ pub struct CosmosClient {
     pub(super) traffic: Arc<Traffic>,
     /// The control plane, if it is asked for what the roles for data do not cover.
     pub(super) via_arm: Option<ArmOnDemand>,
+    /// What is doubtful about the client encryption keys of a container that was to be created, and existed.
+    pub(super) key_doubt: Option<String>,
 }
 
 impl CosmosClient {

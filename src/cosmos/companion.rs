@@ -98,7 +98,7 @@ impl CompanionKind {
 pub enum Unread {
     /// The credential does not cover them.
     Denied,
-    /// The account has no such thing, as an emulator may not.
+    /// The account is an emulator, and has no such thing.
     NotSupported,
     /// They could not be read, for this reason.
     Failed(String),

@@ -115,7 +115,7 @@ async fn listed(
                 persistence.pause(&what, &notice).await;
                 continue;
             }
-            return Err(unread(&error));
+            return Err(unread(&error, direct.is_of_emulator()));
         };
         retries.reset();
         all.extend(entries(&page.body, owner, kind).map_err(Unread::Failed)?);
@@ -150,12 +150,18 @@ fn entries(body: &[u8], owner: Owner<'_>, kind: CompanionKind) -> Result<Vec<Com
     parsed.map_err(|error| format!("an entry cannot be used: {error:#}"))
 }
 
-fn unread(error: &CosmosError) -> Unread {
+fn unread(error: &CosmosError, is_emulator: bool) -> Unread {
     match u16::from(error.status().status_code()) {
-        405 | 501 => Unread::NotSupported,
+        status if is_emulator && says_not_supported(status) => Unread::NotSupported,
         _ if verdict(error) == Verdict::Denied => Unread::Denied,
         _ => Unread::Failed(describe(error)),
     }
+}
+
+/// Whether an emulator answers so that it has no such list. From anything else it is a failure: an account has the list, so
+/// something on the way answers, or a right is missing.
+fn says_not_supported(status: u16) -> bool {
+    matches!(status, 405 | 501)
 }
 
 async fn create(
@@ -199,7 +205,31 @@ pub(super) const DENIED: &str =
 
 #[cfg(test)]
 mod tests {
+    use azure_core::http::StatusCode;
+    use azure_data_cosmos_driver::error::CosmosStatus;
+
     use super::*;
+
+    #[test]
+    fn only_an_emulator_is_believed_to_have_no_scripts() {
+        let of = |status: u16, is_emulator: bool| {
+            let status = CosmosStatus::new(StatusCode::from(status));
+            let error = CosmosError::builder()
+                .with_status(status)
+                .with_message("no");
+            unread(&error.build(), is_emulator)
+        };
+        for status in [405, 501] {
+            assert_eq!(of(status, true), Unread::NotSupported);
+            let Unread::Failed(reason) = of(status, false) else {
+                panic!("{status}");
+            };
+            assert!(reason.contains(&status.to_string()), "{reason}");
+        }
+        for is_emulator in [true, false] {
+            assert_eq!(of(403, is_emulator), Unread::Denied);
+        }
+    }
 
     #[test]
     fn a_page_is_of_the_container_or_no_page() {

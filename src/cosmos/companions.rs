@@ -2,22 +2,27 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use futures_util::future::join_all;
 
+use super::account::CosmosAccount;
 use super::arm::ArmOnDemand;
 use super::client::CosmosClient;
 use super::companion::{Companion, CompanionKind, Companions, Unread};
 use super::companion_lists::{DENIED, Made, Owner, Way};
 use super::container::Template;
 use super::definition::ContainerDefinition;
-use super::options::ConnectOptions;
 use super::retry::Persistence;
 use super::transport::Direct;
-use crate::error::{usage, with_further_hint, with_hint};
+use crate::error::{Annotate, usage, with_further_hint, with_hint};
 
 /// How long all companions of a container are waited for: no document depends on them.
 const DEADLINE: Duration = Duration::from_secs(20);
+
+/// What to do about keys that a container names, and that cannot be made.
+const NAMED_KEYS: &str = "nothing was made, since its encrypted documents could not be read: replay with the keys of the \
+                          source, which an account key or --via arm reads (`resume` adds them to an export), or make keys of \
+                          these names in the database, with the same content";
 
 /// The companions of a container, as far as they could be read.
 #[derive(Debug, Default)]
@@ -35,6 +40,8 @@ pub struct MadeCompanions {
     pub new: Vec<String>,
     /// Those whose name is taken by another one, which stays as it is.
     pub kept: Vec<String>,
+    /// What is doubtful about the client encryption keys of a container that existed before.
+    pub key_doubt: Option<String>,
 }
 
 impl CosmosClient {
@@ -97,7 +104,10 @@ impl CosmosClient {
     ///
     /// If one is refused, or the existing ones cannot be read; the error has a hint.
     pub async fn make_scripts(&self, template: &Template) -> Result<MadeCompanions> {
-        let mut made = MadeCompanions::default();
+        let mut made = MadeCompanions {
+            key_doubt: self.key_doubt.clone(),
+            ..MadeCompanions::default()
+        };
         let wanted = |kind: &CompanionKind| {
             let all = template.companions.of(*kind).unwrap_or_default();
             (!all.is_empty()).then_some((*kind, all))
@@ -139,44 +149,101 @@ async fn way<'a>(
     })
 }
 
-/// Makes the client encryption keys of `template` that the database of `options` lacks, before the container that names
-/// them.
+/// Makes the client encryption keys of `template` that the database of `account` lacks, before the container that names
+/// them. Returns what is doubtful about them if that container exists: then nothing is made.
 ///
 /// # Errors
 ///
-/// If one is refused, or another key has its name; the error has a hint.
+/// If one is refused, if a key of its name is wrapped differently, or if one is neither known nor there; the error has a
+/// hint.
 pub(super) async fn make_keys(
-    options: &ConnectOptions,
-    direct: &Direct,
-    via_arm: Option<&ArmOnDemand>,
-    persistence: &Persistence,
+    account: &CosmosAccount,
     template: &Template,
-) -> Result<()> {
+) -> Result<Option<String>> {
     let kind = CompanionKind::ClientEncryptionKeys;
-    let keys = template.companions.of(kind).unwrap_or_default();
-    if keys.is_empty() {
-        return Ok(());
+    let known = template.companions.of(kind).unwrap_or_default();
+    let named = template.definition.encryption_keys();
+    if known.is_empty() && named.as_ref().is_ok_and(Vec::is_empty) {
+        return Ok(None);
     }
-    let way = way(via_arm, direct, persistence).await?;
+    let way = way(
+        account.via_arm.as_ref(),
+        &account.direct,
+        &account.persistence,
+    )
+    .await?;
     let owner = Owner {
-        database: &options.database,
-        container: &options.container,
+        database: &account.options.database,
+        container: &account.options.container,
         rid: None,
     };
-    let mut made = MadeCompanions::default();
-    make(&way, owner, kind, keys, template, &mut made).await?;
-    if made.kept.is_empty() {
-        return Ok(());
+    let usable = async {
+        let named = named
+            .with_context(|| format!("cannot use the definition from {}", template.origin))
+            .hint(NAMED_KEYS)?;
+        let existing = way.list(owner, kind).await;
+        let existing = existing.map_err(|unread| explained(&unread, kind, template))?;
+        ensure_keys(known, &named, &existing, owner.database, &template.origin)
+    };
+    if let Err(error) = usable.await {
+        return match account.has_container().await? {
+            true => Ok(Some(format!("{error:#}"))),
+            false => Err(error),
+        };
     }
-    Err(usage(
+    let mut made = MadeCompanions::default();
+    make(&way, owner, kind, known, template, &mut made).await?;
+    match made.kept.is_empty() {
+        true => Ok(None),
+        false => Err(wrapped_differently(&made.kept, owner.database)),
+    }
+}
+
+/// Refuses a database in which the keys that a container names would not be those of its documents.
+fn ensure_keys(
+    known: &[Companion],
+    named: &[String],
+    existing: &[Companion],
+    database: &str,
+    origin: &str,
+) -> Result<()> {
+    let has = |all: &[Companion], name: &str| all.iter().any(|one| one.id() == name);
+    let lost = named
+        .iter()
+        .filter(|name| !has(known, name) && !has(existing, name));
+    let lost: Vec<String> = lost.map(|name| format!("{name:?}")).collect();
+    ensure!(
+        lost.is_empty(),
+        usage(
+            format!(
+                "the container encrypts with keys that are not known from {origin}, and the database `{database}` has none \
+                 of their names: {}",
+                lost.join(", ")
+            ),
+            NAMED_KEYS,
+        )
+    );
+    let others = known.iter().filter(|key| {
+        let there = existing.iter().find(|one| one.id() == key.id());
+        there.is_some_and(|there| !there.is_the_same_as(key))
+    });
+    let others: Vec<String> = others.map(|key| format!("{:?}", key.id())).collect();
+    match others.is_empty() {
+        true => Ok(()),
+        false => Err(wrapped_differently(&others, database)),
+    }
+}
+
+fn wrapped_differently(keys: &[String], database: &str) -> anyhow::Error {
+    usage(
         format!(
-            "the database `{}` has another key than the source: {}",
-            options.database,
-            made.kept.join(", ")
+            "the database `{database}` has keys of the names of the source that are wrapped differently: each may be another \
+             key: {}",
+            keys.join(", ")
         ),
         "documents that were encrypted with the key of the source cannot be read with another one: replay to a database \
-         without a key of this name",
-    ))
+         without a key of this name; if it is the same key, which was wrapped anew, create the container yourself",
+    )
 }
 
 /// Makes those of a kind that the owner lacks.

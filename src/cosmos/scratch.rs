@@ -17,9 +17,13 @@ use super::error::{Verdict, describe, verdict};
 use super::lists::{self, List};
 use super::offers::SERVERLESS;
 use super::options::ConnectOptions;
+use crate::error::with_hint;
+use crate::escape::shell_word;
 
 /// Deadline for one request.
 const DEADLINE: Duration = Duration::from_secs(60);
+/// The status of a deletion that cannot be made conditional.
+const PRECONDITION_REQUIRED: u16 = 428;
 
 /// The service does not do what was requested, and will not if asked again.
 #[derive(Debug, Clone)]
@@ -149,7 +153,7 @@ impl CosmosAccount {
     ///
     /// # Errors
     ///
-    /// If another database has the name, or the service refuses it.
+    /// If another database has the name, if the service does not say which version it has read, or if it refuses it.
     pub async fn delete_database(&self, name: &str, rid: &str) -> Result<()> {
         let what = format!("cannot delete the database `{name}`");
         let attempt = || async {
@@ -167,11 +171,17 @@ impl CosmosAccount {
             if found.rid != rid {
                 return taken("another database has taken its name, and was not touched");
             }
-            let mut delete = CosmosOperation::delete_database(self.database_reference(name));
             // A name says nothing about what has it by the time of the deletion; its version does.
-            if let Some(etag) = found.etag {
-                delete = delete.with_precondition(Precondition::if_match(Etag::from(etag)));
-            }
+            let Some(etag) = found.etag.filter(|etag| !etag.is_empty()) else {
+                return Ok(Err(Refusal {
+                    status: PRECONDITION_REQUIRED,
+                    reason: "the service sent no `_etag` of it, so nothing proves that the one that is deleted is the one \
+                             that was read: it was not touched"
+                        .to_owned(),
+                }));
+            };
+            let delete = CosmosOperation::delete_database(self.database_reference(name))
+                .with_precondition(Precondition::if_match(Etag::from(etag)));
             let mut options = self.scratch_options();
             // The driver would ask again by itself, without a look at what has the name by then.
             options.max_failover_retry_count = Some(0);
@@ -187,6 +197,15 @@ impl CosmosAccount {
         match deleted.with_context(|| what.clone())? {
             Ok(()) => Ok(()),
             Err(refusal) if refusal.status == 404 => Ok(()),
+            Err(refusal) if refusal.status == PRECONDITION_REQUIRED => Err(with_hint(
+                anyhow!(refusal.reason).context(what),
+                format!(
+                    "once you have seen that it is the one of the test, delete it yourself, in the portal or by `az cosmosdb \
+                     sql database delete --name {} --account-name ACCOUNT --resource-group GROUP`; the same command with \
+                     --clean-up then deletes the directory of the test",
+                    shell_word(name)
+                ),
+            )),
             Err(refusal) => Err(anyhow!(refusal.reason).context(what)),
         }
     }

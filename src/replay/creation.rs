@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 
 use crate::cosmos::client::CosmosClient;
-use crate::cosmos::companion::Unread;
+use crate::cosmos::companion::{CompanionKind, Unread};
 use crate::cosmos::container::{NewContainer, Template};
 use crate::durable::shown_path;
 use crate::error::{usage, with_further_hint};
@@ -15,6 +15,9 @@ use crate::state::container_file::{ContainerFile, shown_key};
 
 const TYPE_KEY: &str =
     "give its partition key, which makes a plain container: --create --partition-key /customerId";
+
+const ONLY_WITH_KEYS: &str =
+    "a new container is made only in a database that has keys of these names";
 
 /// The container that `--create` makes if the source is files. None without `--create`, or if the source is a
 /// container.
@@ -86,10 +89,18 @@ fn template(source: &SourceDefinition, report: &Report) -> Result<Option<Templat
             "`{shown}` was changed after the export; the container is made as it is there now"
         ));
     }
-    if !file.not_readable.is_empty() {
-        let names = file.not_readable.join(", ");
-        report.notice(&format!(
-            "`{shown}` lacks what was not readable for the export, so a new container is made without: {names}"
+    let keys = CompanionKind::ClientEncryptionKeys.names();
+    let names = file.not_readable.iter().map(String::as_str);
+    let (of_keys, scripts): (Vec<&str>, Vec<&str>) = names.partition(|name| *name == keys);
+    if !scripts.is_empty() {
+        report.loss(&format!(
+            "`{shown}` lacks what was not readable for the export, so a new container is made without: {}",
+            scripts.join(", ")
+        ));
+    }
+    if !of_keys.is_empty() {
+        report.loss(&format!(
+            "`{shown}` lacks the {keys}, which were not readable for the export: {ONLY_WITH_KEYS}"
         ));
     }
     let as_written = ContainerFile {
@@ -137,9 +148,12 @@ pub async fn by_container(
             Unread::Denied => "they are not readable with this credential".to_owned(),
             Unread::Failed(reason) => format!("they could not be read: {reason}"),
         };
-        report.warning(&format!(
-            "a new container is made without the {names} of {name}: {why}"
-        ));
+        report.loss(&match kind {
+            CompanionKind::ClientEncryptionKeys => {
+                format!("the {names} of {name} are not known: {why}: {ONLY_WITH_KEYS}")
+            }
+            _ => format!("a new container is made without the {names} of {name}: {why}"),
+        });
     }
     let template = Template {
         definition,
@@ -164,6 +178,11 @@ pub async fn make_scripts(
         return Ok(());
     };
     let made = client.make_scripts(template).await?;
+    if let Some(doubt) = &made.key_doubt {
+        report.loss(&format!(
+            "the container is used as it is, although its encrypted documents may not be readable: {doubt}"
+        ));
+    }
     if !made.new.is_empty() {
         report.detail(&format!("created: {}", made.new.join(", ")));
     }

@@ -19,6 +19,7 @@ use super::heard::Heard;
 use super::last_list::refusal;
 use super::renewal::{AUTHORIZATION, DATE, signature};
 use crate::clock;
+use crate::cosmos::endpoint::is_loopback;
 
 /// The version of the service's interface, as the driver requests it.
 const VERSION: &str = "2020-07-15";
@@ -54,6 +55,11 @@ impl Direct {
             client: Mutex::default(),
             credential: Mutex::default(),
         }
+    }
+
+    /// Whether the account is an emulator: nothing else is on the loopback interface.
+    pub(in crate::cosmos) fn is_of_emulator(&self) -> bool {
+        is_loopback(&self.endpoint)
     }
 
     /// The client that requests are sent by from now on.

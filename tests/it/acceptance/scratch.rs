@@ -304,6 +304,28 @@ fn a_database_that_takes_the_name_after_the_last_look_is_not_deleted() {
     assert_eq!(gateway.create_database(SCRATCH), other);
 }
 
+#[test]
+fn a_database_without_a_version_is_not_deleted() {
+    let gateway = gateway();
+    let directory = tempfile::tempdir().unwrap();
+    let kept = left(&gateway, directory.path());
+    let without = Action::edit_json(|database| {
+        database.as_object_mut().unwrap().remove("_etag");
+    });
+    gateway.push_fault(Fault::on(RequestKind::Database, without).always());
+    let ended = fail(acceptance(&gateway, directory.path()).arg("--clean-up"), 1);
+    for part in [
+        "sent no `_etag`",
+        "was not touched",
+        "delete it yourself",
+        &format!("az cosmosdb sql database delete --name {SCRATCH} "),
+    ] {
+        assert!(ended.stderr.contains(part), "no {part}: {}", ended.stderr);
+    }
+    assert_eq!(gateway.requests(RequestKind::DatabaseDelete), 0);
+    assert_eq!(names_in(&kept), ["acceptance.json"]);
+}
+
 /// Two tests that begin at once both see that there is no directory.
 #[test]
 fn a_directory_that_came_to_be_meanwhile_is_somebodys() {

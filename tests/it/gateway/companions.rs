@@ -42,6 +42,10 @@ impl Companions {
         all.push(companion);
     }
 
+    pub(super) fn remove(&mut self, owner: &str, kind: &str) {
+        self.all.remove(&(owner.to_owned(), kind.to_owned()));
+    }
+
     /// Those of a kind, as the gateway sends them.
     pub(super) fn of(&self, owner: &str, kind: &str) -> Vec<Value> {
         let all = self.all.get(&(owner.to_owned(), kind.to_owned()));

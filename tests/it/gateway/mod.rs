@@ -312,6 +312,11 @@ impl Gateway {
         self.shared.lock().companions.add(owner, kind, companion);
     }
 
+    /// Removes all companions of this kind.
+    pub(crate) fn remove_companions(&self, owner: &str, kind: &str) {
+        self.shared.lock().companions.remove(owner, kind);
+    }
+
     /// The companions of a kind, as the gateway sends them.
     pub(crate) fn companions(&self, owner: &str, kind: &str) -> Vec<serde_json::Value> {
         self.shared.lock().companions.of(owner, kind)

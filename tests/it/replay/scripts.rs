@@ -245,10 +245,32 @@ fn what_a_credential_does_not_cover_is_named() {
     ];
     assert_eq!(scene.file()["not_readable"], json!(names));
     assert_eq!(scene.file()["companions"], json!({}));
-    let ended = succeed(&mut scene.create());
-    let part = "a new container is made without: stored procedures, triggers, user-defined functions, client";
+    // Its encrypted documents could not be read.
+    scene.gateway.clear_faults();
+    let parts = [
+        "lacks the client encryption keys",
+        "encrypts with keys that are not known",
+        "the database `elsewhere` has none of their names: \"k1\"",
+        "`resume` adds them",
+    ];
+    refuse(&mut scene.create(), 2, &parts);
+    assert!(scene.new_container().is_none());
+    assert_eq!(scene.creations(), 0);
+    // The database has such a key, and `-q` does not hide what is missing.
+    let database = scene.gateway.create_database(NEW);
+    let own = key("k1", "BBBB");
+    scene
+        .gateway
+        .add_companion(&database, "clientencryptionkeys", own.clone());
+    let ended = succeed(scene.create_as("without", 0).arg("-q"));
+    let part =
+        "a new container is made without: stored procedures, triggers, user-defined functions\n";
     assert!(ended.stderr.contains(part), "{}", ended.stderr);
-    assert_eq!(scene.made(), []);
+    let without = scene.gateway.container(NEW, "without").unwrap();
+    assert_same(&content(&without), &content(&scene.container));
+    scene
+        .gateway
+        .remove_companions(&database, "clientencryptionkeys");
 
     // One that covers them adds them, without a word about a difference; one that does not keeps them.
     scene.gateway.clear_faults();
@@ -304,7 +326,7 @@ fn a_script_that_is_refused_is_named_before_any_document_is_written() {
 }
 
 #[test]
-fn another_key_of_the_same_name_is_refused() {
+fn a_key_that_is_wrapped_differently_is_refused_before_a_container_is_made() {
     let scene = Scene::new();
     scene.export();
     let database = scene.gateway.create_database(NEW);
@@ -312,12 +334,22 @@ fn another_key_of_the_same_name_is_refused() {
         .gateway
         .add_companion(&database, "clientencryptionkeys", key("k1", "BBBB"));
     let parts = [
-        "has another key than the source",
-        "\"k1\"",
+        "wrapped differently: each may be another key: \"k1\"",
         "without a key of this name",
     ];
     refuse(&mut scene.create(), 2, &parts);
     assert!(scene.new_container().is_none());
+    // A container that exists may have documents under this key, and a key that was wrapped anew is the same one.
+    scene.gateway.create_container(NEW, CONTAINER, "/pk", 1);
+    let ended = succeed(scene.create().arg("-q"));
+    let part =
+        "the container is used as it is, although its encrypted documents may not be readable: ";
+    assert!(ended.stderr.contains(part), "{}", ended.stderr);
+    assert!(ended.stderr.contains(parts[0]), "{}", ended.stderr);
+    assert_same(
+        &content(&scene.new_container().unwrap()),
+        &content(&scene.container),
+    );
 }
 
 #[test]
@@ -447,7 +479,8 @@ fn a_live_copy_has_them_too() {
     let copy = |container: &str| {
         let mut command = against(&scene.gateway);
         command
-            .args(["replay", "--create", "--max-retries", "0", "-d", NEW])
+            .env("AZURE_COSMOS_DATABASE", NEW)
+            .args(["replay", "--create", "--max-retries", "0"])
             .args(["-c", container, "--from-container"])
             .arg(format!("{DATABASE}/{CONTAINER}"));
         command
@@ -457,7 +490,7 @@ fn a_live_copy_has_them_too() {
     let denied = Fault::on(RequestKind::Companions, Action::status(403, 5302));
     let of_source = |record: &RequestRecord| record.path.starts_with(&format!("/dbs/{DATABASE}/"));
     scene.gateway.push_fault(denied.when(of_source).always());
-    let ended = succeed(&mut copy("without"));
+    let ended = succeed(copy("without").arg("-q"));
     let part =
         "made without the triggers of shop/orders: they are not readable with this credential";
     let part = part.replace("shop/orders", &format!("{DATABASE}/{CONTAINER}"));
@@ -469,6 +502,15 @@ fn a_live_copy_has_them_too() {
             .companions(without.rid(), "triggers")
             .is_empty()
     );
+    // A database without such a key.
+    scene.gateway.create_database("third");
+    let parts = [
+        "the client encryption keys of",
+        "the database `third` has none of their names: \"k1\"",
+        "--via arm",
+    ];
+    refuse(copy(CONTAINER).args(["-d", "third"]), 2, &parts);
+    assert!(scene.gateway.container("third", CONTAINER).is_none());
     assert_no_violations(&scene.gateway);
 }
 
