@@ -176,8 +176,8 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Only these fields, such as id,customer.name')
             [CompletionResult]::new('--jq', '--jq', [CompletionResultType]::ParameterName, 'Print what this jq program returns')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Whether to use colors; NO_COLOR and TERM=dumb switch them off too [default: auto]')
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write there, each change once: a file, DIR/, az://…/')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write there, each change once: a file, DIR/, az://…/')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to this file, each change once')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to this file, each change once')
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'Keep the position here, and continue from it')
             [CompletionResult]::new('--group', '--group', [CompletionResultType]::ParameterName, 'Share the ranges with the instances of this group')
             [CompletionResult]::new('--leases', '--leases', [CompletionResultType]::ParameterName, 'The container of its leases')
@@ -186,8 +186,6 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--acquire-interval', '--acquire-interval', [CompletionResultType]::ParameterName, 'How often to look for leases to take [default: 13s]')
             [CompletionResult]::new('--renew-interval', '--renew-interval', [CompletionResultType]::ParameterName, 'How often to renew a lease [default: 17s]')
             [CompletionResult]::new('--expiration-interval', '--expiration-interval', [CompletionResultType]::ParameterName, 'After how long a lease that is not renewed is taken by others: the same for all instances of a group [default: 60s]')
-            [CompletionResult]::new('--rotate-bytes', '--rotate-bytes', [CompletionResultType]::ParameterName, 'Finish a file that has reached this size, such as 1GiB, or `none` [default: 128MiB; a file that grows: none]')
-            [CompletionResult]::new('--rotate-interval', '--rotate-interval', [CompletionResultType]::ParameterName, 'Finish files at least this often, or `none` [default: 10m; a file that grows: none]')
             [CompletionResult]::new('--concurrency', '--concurrency', [CompletionResultType]::ParameterName, 'Ranges read at the same time [default: by the number of ranges and cores]')
             [CompletionResult]::new('--page-size', '--page-size', [CompletionResultType]::ParameterName, 'Documents requested in one page [default: 1000]')
             [CompletionResult]::new('--max-retries', '--max-retries', [CompletionResultType]::ParameterName, 'How often a page is retried, beyond the SDK''s own retries, before its range fails [default: no limit]')
@@ -239,7 +237,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Start: `beginning`, `now`, a time, or an age such as 10m')
             [CompletionResult]::new('--mode', '--mode', [CompletionResultType]::ParameterName, 'Which feed to read')
             [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'How far to read each range [default: head; with --mode all: pin]')
-            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'Where to keep the state: a file, or an object such as az://CONTAINER/states/orders.json [default: beside the output]')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'Where to keep the state file [default: beside the output]')
             [CompletionResult]::new('--plan', '--plan', [CompletionResultType]::ParameterName, 'Read a share of a plan: --plan plan.json --shard 0/4')
             [CompletionResult]::new('--shard', '--shard', [CompletionResultType]::ParameterName, 'Which share of the plan: 0/4 to 3/4 of four; auto/4 takes the number from the job that runs it')
             [CompletionResult]::new('--query', '--query', [CompletionResultType]::ParameterName, 'Read what this query selects instead of the feed')
@@ -414,7 +412,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;resume' {
-            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The state, if it is not beside the output')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The state file, if it is not beside the output')
             [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'How far to read each range [default: from the state]')
             [CompletionResult]::new('--rotate-bytes', '--rotate-bytes', [CompletionResultType]::ParameterName, 'Finish a file that has reached this size, such as 1GiB, or `none` [default: from the state]')
             [CompletionResult]::new('--rotate-interval', '--rotate-interval', [CompletionResultType]::ParameterName, 'Finish files at least this often, or `none` [default: from the state]')
@@ -539,6 +537,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('release', 'release', [CompletionResultType]::ParameterValue, 'Take leases from their instances, so that others can have them')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Print the leases of a group as JSON, for `import` and for .NET')
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Create a group from leases that were exported')
+            [CompletionResult]::new('adopt', 'adopt', [CompletionResultType]::ParameterValue, 'Turn a state into leases, leases into a state, or change their SDK')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -793,6 +792,43 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'cosmos-tail;leases;adopt' {
+            [CompletionResult]::new('--leases', '--leases', [CompletionResultType]::ParameterName, 'The lease container, such as shop/leases')
+            [CompletionResult]::new('--group', '--group', [CompletionResultType]::ParameterName, 'The group: the processor''s name')
+            [CompletionResult]::new('--lease-format', '--lease-format', [CompletionResultType]::ParameterName, 'Whose leases to create [default: dotnet, with --from-state]')
+            [CompletionResult]::new('--from-state', '--from-state', [CompletionResultType]::ParameterName, 'Create the group from this state of a tail or an export, which names its container')
+            [CompletionResult]::new('--to-state', '--to-state', [CompletionResultType]::ParameterName, 'Write the state of a tail that goes on where the leases are: `tail --state FILE`')
+            [CompletionResult]::new('--expiration-interval', '--expiration-interval', [CompletionResultType]::ParameterName, 'After how long a lease that is not renewed is free, as the processors are set [default: 60s]')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the configuration file')
+            [CompletionResult]::new('--endpoint', '--endpoint', [CompletionResultType]::ParameterName, 'Endpoint of the account, or `emulator`')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]')
+            [CompletionResult]::new('--token-scope', '--token-scope', [CompletionResultType]::ParameterName, 'Scope of the Entra ID token [default: that of the endpoint''s cloud]')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Name of the database')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Name of the database')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Name of the container')
+            [CompletionResult]::new('--container', '--container', [CompletionResultType]::ParameterName, 'Name of the container')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'How to authenticate [default: auto]')
+            [CompletionResult]::new('--key-file', '--key-file', [CompletionResultType]::ParameterName, 'File that contains the account key')
+            [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'What creates containers, and says their definitions and throughput [default: account]')
+            [CompletionResult]::new('--subscription', '--subscription', [CompletionResultType]::ParameterName, 'With --via arm: the subscription of the account [default: looked up by the account''s name]')
+            [CompletionResult]::new('--resource-group', '--resource-group', [CompletionResultType]::ParameterName, 'With --via arm: the resource group of the account [default: looked up by the account''s name]')
+            [CompletionResult]::new('--account-name', '--account-name', [CompletionResultType]::ParameterName, 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint''s host]')
+            [CompletionResult]::new('--priority', '--priority', [CompletionResultType]::ParameterName, 'Priority of all requests, in accounts with priority-based execution')
+            [CompletionResult]::new('--throughput-bucket', '--throughput-bucket', [CompletionResultType]::ParameterName, 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets')
+            [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would be done, and change nothing')
+            [CompletionResult]::new('--limit-to-endpoint', '--limit-to-endpoint', [CompletionResultType]::ParameterName, 'Send all requests to the endpoint, not to the addresses that the account names for its regions')
+            [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use an account embedded in this process')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more; -vv and -vvv the SDK''s log')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more; -vv and -vvv the SDK''s log')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors: no progress, no summary')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors: no progress, no summary')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'cosmos-tail;leases;help' {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List leases, with their owners, positions and lags')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Find what is wrong with groups, such as ranges that nobody reads')
@@ -801,6 +837,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('release', 'release', [CompletionResultType]::ParameterValue, 'Take leases from their instances, so that others can have them')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Print the leases of a group as JSON, for `import` and for .NET')
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Create a group from leases that were exported')
+            [CompletionResult]::new('adopt', 'adopt', [CompletionResultType]::ParameterValue, 'Turn a state into leases, leases into a state, or change their SDK')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -823,6 +860,9 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;leases;help;import' {
+            break
+        }
+        'cosmos-tail;leases;help;adopt' {
             break
         }
         'cosmos-tail;leases;help;help' {
@@ -862,6 +902,8 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;replay' {
+            [CompletionResult]::new('--plan', '--plan', [CompletionResultType]::ParameterName, 'Replay a share of a plan: --plan plan.json --shard 0/4')
+            [CompletionResult]::new('--shard', '--shard', [CompletionResultType]::ParameterName, 'Which share of the plan: 0/4 to 3/4 of four; auto/4 takes the number from the job that runs it')
             [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Of a database, only these containers: a name, or a pattern with `*`; can be repeated')
             [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Of a database, all containers but these: a name, or a pattern with `*`; can be repeated')
             [CompletionResult]::new('--input', '--input', [CompletionResultType]::ParameterName, 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]')
@@ -874,7 +916,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--partition-key', '--partition-key', [CompletionResultType]::ParameterName, 'Partition key of it, such as /customerId')
             [CompletionResult]::new('--throughput', '--throughput', [CompletionResultType]::ParameterName, 'Throughput of the new container in RU/s [default: the default of the account]')
             [CompletionResult]::new('--from-container', '--from-container', [CompletionResultType]::ParameterName, 'Replay the feed of this container, such as shop/orders')
-            [CompletionResult]::new('--source-profile', '--source-profile', [CompletionResultType]::ParameterName, 'Profile of the account of --from-container')
+            [CompletionResult]::new('--source-profile', '--source-profile', [CompletionResultType]::ParameterName, 'Profile of the account of --from-container, or of --plan')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Where the feed starts: `beginning`, `now`, a time such as 2026-11-23, or an age such as 10m [default: beginning; with --mode all: now]')
             [CompletionResult]::new('--mode', '--mode', [CompletionResultType]::ParameterName, 'Which feed to read [default: latest]')
             [CompletionResult]::new('--write-mode', '--write-mode', [CompletionResultType]::ParameterName, 'How to write a document whose id exists already [default: upsert]')
@@ -932,6 +974,8 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;compare' {
+            [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Of a database, only these containers: a name, or a pattern with `*`; can be repeated')
+            [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Of a database, all containers but these: a name, or a pattern with `*`; can be repeated')
             [CompletionResult]::new('--with', '--with', [CompletionResultType]::ParameterName, 'The target: an export instead of a container')
             [CompletionResult]::new('--from-container', '--from-container', [CompletionResultType]::ParameterName, 'The source: this container, such as shop/orders')
             [CompletionResult]::new('--source-profile', '--source-profile', [CompletionResultType]::ParameterName, 'Profile of the account of --from-container')
@@ -1299,6 +1343,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('release', 'release', [CompletionResultType]::ParameterValue, 'Take leases from their instances, so that others can have them')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Print the leases of a group as JSON, for `import` and for .NET')
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Create a group from leases that were exported')
+            [CompletionResult]::new('adopt', 'adopt', [CompletionResultType]::ParameterValue, 'Turn a state into leases, leases into a state, or change their SDK')
             break
         }
         'cosmos-tail;help;leases;list' {
@@ -1320,6 +1365,9 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;help;leases;import' {
+            break
+        }
+        'cosmos-tail;help;leases;adopt' {
             break
         }
         'cosmos-tail;help;verify' {

@@ -139,6 +139,9 @@ _cosmos__tail() {
             cosmos__tail__subcmd__help,verify)
                 cmd="cosmos__tail__subcmd__help__subcmd__verify"
                 ;;
+            cosmos__tail__subcmd__help__subcmd__leases,adopt)
+                cmd="cosmos__tail__subcmd__help__subcmd__leases__subcmd__adopt"
+                ;;
             cosmos__tail__subcmd__help__subcmd__leases,check)
                 cmd="cosmos__tail__subcmd__help__subcmd__leases__subcmd__check"
                 ;;
@@ -169,6 +172,9 @@ _cosmos__tail() {
             cosmos__tail__subcmd__help__subcmd__profiles,use)
                 cmd="cosmos__tail__subcmd__help__subcmd__profiles__subcmd__use"
                 ;;
+            cosmos__tail__subcmd__leases,adopt)
+                cmd="cosmos__tail__subcmd__leases__subcmd__adopt"
+                ;;
             cosmos__tail__subcmd__leases,check)
                 cmd="cosmos__tail__subcmd__leases__subcmd__check"
                 ;;
@@ -192,6 +198,9 @@ _cosmos__tail() {
                 ;;
             cosmos__tail__subcmd__leases,reset)
                 cmd="cosmos__tail__subcmd__leases__subcmd__reset"
+                ;;
+            cosmos__tail__subcmd__leases__subcmd__help,adopt)
+                cmd="cosmos__tail__subcmd__leases__subcmd__help__subcmd__adopt"
                 ;;
             cosmos__tail__subcmd__leases__subcmd__help,check)
                 cmd="cosmos__tail__subcmd__leases__subcmd__help__subcmd__check"
@@ -432,12 +441,20 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__compare)
-            opts="-f -d -c -v -q -h -V --with --from-container --source-profile --input --delimiter --types --partition-key --transform --ignore --exact --bytes --report --values --max-differences --repair-to --repair-delete --settle --follow --until-same --mode --memory --max-ru --source-max-ru --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --summary --verbose --quiet --log-format --help --version"
+            opts="-f -d -c -v -q -h -V --only --exclude --with --from-container --source-profile --input --delimiter --types --partition-key --transform --ignore --exact --bytes --report --values --max-differences --repair-to --repair-delete --settle --follow --until-same --mode --memory --max-ru --source-max-ru --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --summary --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exclude)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --with)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1216,8 +1233,22 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__help__subcmd__leases)
-            opts="list check repair reset release export import"
+            opts="list check repair reset release export import adopt"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__tail__subcmd__help__subcmd__leases__subcmd__adopt)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1606,12 +1637,118 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__leases)
-            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version list check repair reset release export import help"
+            opts="-d -c -v -q -h -V --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version list check repair reset release export import adopt help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --profile)
+                    _cosmos__tail_names profile
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database)
+                    _cosmos__tail_names database
+                    return 0
+                    ;;
+                -d)
+                    _cosmos__tail_names database
+                    return 0
+                    ;;
+                --container)
+                    _cosmos__tail_names container
+                    return 0
+                    ;;
+                -c)
+                    _cosmos__tail_names container
+                    return 0
+                    ;;
+                --auth)
+                    COMPREPLY=($(compgen -W "auto key cli managed-identity workload-identity environment" -- "${cur}"))
+                    return 0
+                    ;;
+                --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --via)
+                    COMPREPLY=($(compgen -W "account arm" -- "${cur}"))
+                    return 0
+                    ;;
+                --subscription)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --priority)
+                    COMPREPLY=($(compgen -W "high low" -- "${cur}"))
+                    return 0
+                    ;;
+                --throughput-bucket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__tail__subcmd__leases__subcmd__adopt)
+            opts="-d -c -v -q -h -V --leases --group --lease-format --from-state --to-state --dry-run --expiration-interval --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --leases)
+                    _cosmos__tail_names address
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lease-format)
+                    COMPREPLY=($(compgen -W "dotnet java" -- "${cur}"))
+                    return 0
+                    ;;
+                --from-state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to-state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expiration-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --profile)
                     _cosmos__tail_names profile
                     return 0
@@ -1884,8 +2021,22 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__leases__subcmd__help)
-            opts="list check repair reset release export import help"
+            opts="list check repair reset release export import adopt help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cosmos__tail__subcmd__leases__subcmd__help__subcmd__adopt)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -3266,12 +3417,20 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__replay)
-            opts="-f -d -c -v -q -h -V --only --exclude --input --delimiter --types --stdout --dry-run --since --until --speed --transform --create --partition-key --throughput --from-container --source-profile --from --mode --snapshot --follow --write-mode --ttl-deletes --ttl --missing-key --id-collisions --concurrency --batch-size --max-ru --max-retries --dead-letter --max-errors --state --checkpoint-interval --checkpoint-changes --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --account-moved --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --summary --verbose --quiet --log-format --help --version"
+            opts="-f -d -c -v -q -h -V --plan --shard --only --exclude --input --delimiter --types --stdout --dry-run --since --until --speed --transform --create --partition-key --throughput --from-container --source-profile --from --mode --snapshot --follow --write-mode --ttl-deletes --ttl --missing-key --id-collisions --concurrency --batch-size --max-ru --max-retries --dead-letter --max-errors --state --checkpoint-interval --checkpoint-changes --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --account-moved --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --summary --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --plan)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shard)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --only)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3760,7 +3919,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__tail)
-            opts="-f -n -r -o -d -c -v -q -h -V --from --until --until-caught-up --follow --max --idle-timeout --mode --partition-key --range --format --wide --width --fields --jq --raw-output --color --output --state --group --leases --instance --lease-format --acquire-interval --renew-interval --expiration-interval --rotate-bytes --rotate-interval --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --account-moved --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-f -n -r -o -d -c -v -q -h -V --from --until --until-caught-up --follow --max --idle-timeout --mode --partition-key --range --format --wide --width --fields --jq --raw-output --color --output --state --group --leases --instance --lease-format --acquire-interval --renew-interval --expiration-interval --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --account-moved --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3855,14 +4014,6 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --expiration-interval)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --rotate-bytes)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --rotate-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

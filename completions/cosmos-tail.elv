@@ -169,8 +169,8 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --fields 'Only these fields, such as id,customer.name'
             cand --jq 'Print what this jq program returns'
             cand --color 'Whether to use colors; NO_COLOR and TERM=dumb switch them off too [default: auto]'
-            cand -o 'Write there, each change once: a file, DIR/, az://…/'
-            cand --output 'Write there, each change once: a file, DIR/, az://…/'
+            cand -o 'Write to this file, each change once'
+            cand --output 'Write to this file, each change once'
             cand --state 'Keep the position here, and continue from it'
             cand --group 'Share the ranges with the instances of this group'
             cand --leases 'The container of its leases'
@@ -179,8 +179,6 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --acquire-interval 'How often to look for leases to take [default: 13s]'
             cand --renew-interval 'How often to renew a lease [default: 17s]'
             cand --expiration-interval 'After how long a lease that is not renewed is taken by others: the same for all instances of a group [default: 60s]'
-            cand --rotate-bytes 'Finish a file that has reached this size, such as 1GiB, or `none` [default: 128MiB; a file that grows: none]'
-            cand --rotate-interval 'Finish files at least this often, or `none` [default: 10m; a file that grows: none]'
             cand --concurrency 'Ranges read at the same time [default: by the number of ranges and cores]'
             cand --page-size 'Documents requested in one page [default: 1000]'
             cand --max-retries 'How often a page is retried, beyond the SDK''s own retries, before its range fails [default: no limit]'
@@ -231,7 +229,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --from 'Start: `beginning`, `now`, a time, or an age such as 10m'
             cand --mode 'Which feed to read'
             cand --until 'How far to read each range [default: head; with --mode all: pin]'
-            cand --state 'Where to keep the state: a file, or an object such as az://CONTAINER/states/orders.json [default: beside the output]'
+            cand --state 'Where to keep the state file [default: beside the output]'
             cand --plan 'Read a share of a plan: --plan plan.json --shard 0/4'
             cand --shard 'Which share of the plan: 0/4 to 3/4 of four; auto/4 takes the number from the job that runs it'
             cand --query 'Read what this query selects instead of the feed'
@@ -403,7 +401,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --version 'Print version'
         }
         &'cosmos-tail;resume'= {
-            cand --state 'The state, if it is not beside the output'
+            cand --state 'The state file, if it is not beside the output'
             cand --until 'How far to read each range [default: from the state]'
             cand --rotate-bytes 'Finish a file that has reached this size, such as 1GiB, or `none` [default: from the state]'
             cand --rotate-interval 'Finish files at least this often, or `none` [default: from the state]'
@@ -526,6 +524,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand release 'Take leases from their instances, so that others can have them'
             cand export 'Print the leases of a group as JSON, for `import` and for .NET'
             cand import 'Create a group from leases that were exported'
+            cand adopt 'Turn a state into leases, leases into a state, or change their SDK'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'cosmos-tail;leases;list'= {
@@ -772,6 +771,42 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'cosmos-tail;leases;adopt'= {
+            cand --leases 'The lease container, such as shop/leases'
+            cand --group 'The group: the processor''s name'
+            cand --lease-format 'Whose leases to create [default: dotnet, with --from-state]'
+            cand --from-state 'Create the group from this state of a tail or an export, which names its container'
+            cand --to-state 'Write the state of a tail that goes on where the leases are: `tail --state FILE`'
+            cand --expiration-interval 'After how long a lease that is not renewed is free, as the processors are set [default: 60s]'
+            cand --profile 'Profile of the configuration file'
+            cand --endpoint 'Endpoint of the account, or `emulator`'
+            cand --region 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]'
+            cand --token-scope 'Scope of the Entra ID token [default: that of the endpoint''s cloud]'
+            cand -d 'Name of the database'
+            cand --database 'Name of the database'
+            cand -c 'Name of the container'
+            cand --container 'Name of the container'
+            cand --auth 'How to authenticate [default: auto]'
+            cand --key-file 'File that contains the account key'
+            cand --via 'What creates containers, and says their definitions and throughput [default: account]'
+            cand --subscription 'With --via arm: the subscription of the account [default: looked up by the account''s name]'
+            cand --resource-group 'With --via arm: the resource group of the account [default: looked up by the account''s name]'
+            cand --account-name 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint''s host]'
+            cand --priority 'Priority of all requests, in accounts with priority-based execution'
+            cand --throughput-bucket 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets'
+            cand --log-format 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]'
+            cand --dry-run 'Print what would be done, and change nothing'
+            cand --limit-to-endpoint 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+            cand --demo 'Use an account embedded in this process'
+            cand -v 'Print more; -vv and -vvv the SDK''s log'
+            cand --verbose 'Print more; -vv and -vvv the SDK''s log'
+            cand -q 'Print only errors: no progress, no summary'
+            cand --quiet 'Print only errors: no progress, no summary'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'cosmos-tail;leases;help'= {
             cand list 'List leases, with their owners, positions and lags'
             cand check 'Find what is wrong with groups, such as ranges that nobody reads'
@@ -780,6 +815,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand release 'Take leases from their instances, so that others can have them'
             cand export 'Print the leases of a group as JSON, for `import` and for .NET'
             cand import 'Create a group from leases that were exported'
+            cand adopt 'Turn a state into leases, leases into a state, or change their SDK'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'cosmos-tail;leases;help;list'= {
@@ -795,6 +831,8 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
         &'cosmos-tail;leases;help;export'= {
         }
         &'cosmos-tail;leases;help;import'= {
+        }
+        &'cosmos-tail;leases;help;adopt'= {
         }
         &'cosmos-tail;leases;help;help'= {
         }
@@ -831,6 +869,8 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --version 'Print version'
         }
         &'cosmos-tail;replay'= {
+            cand --plan 'Replay a share of a plan: --plan plan.json --shard 0/4'
+            cand --shard 'Which share of the plan: 0/4 to 3/4 of four; auto/4 takes the number from the job that runs it'
             cand --only 'Of a database, only these containers: a name, or a pattern with `*`; can be repeated'
             cand --exclude 'Of a database, all containers but these: a name, or a pattern with `*`; can be repeated'
             cand --input 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]'
@@ -843,7 +883,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --partition-key 'Partition key of it, such as /customerId'
             cand --throughput 'Throughput of the new container in RU/s [default: the default of the account]'
             cand --from-container 'Replay the feed of this container, such as shop/orders'
-            cand --source-profile 'Profile of the account of --from-container'
+            cand --source-profile 'Profile of the account of --from-container, or of --plan'
             cand --from 'Where the feed starts: `beginning`, `now`, a time such as 2026-11-23, or an age such as 10m [default: beginning; with --mode all: now]'
             cand --mode 'Which feed to read [default: latest]'
             cand --write-mode 'How to write a document whose id exists already [default: upsert]'
@@ -900,6 +940,8 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --version 'Print version'
         }
         &'cosmos-tail;compare'= {
+            cand --only 'Of a database, only these containers: a name, or a pattern with `*`; can be repeated'
+            cand --exclude 'Of a database, all containers but these: a name, or a pattern with `*`; can be repeated'
             cand --with 'The target: an export instead of a container'
             cand --from-container 'The source: this container, such as shop/orders'
             cand --source-profile 'Profile of the account of --from-container'
@@ -1244,6 +1286,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand release 'Take leases from their instances, so that others can have them'
             cand export 'Print the leases of a group as JSON, for `import` and for .NET'
             cand import 'Create a group from leases that were exported'
+            cand adopt 'Turn a state into leases, leases into a state, or change their SDK'
         }
         &'cosmos-tail;help;leases;list'= {
         }
@@ -1258,6 +1301,8 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
         &'cosmos-tail;help;leases;export'= {
         }
         &'cosmos-tail;help;leases;import'= {
+        }
+        &'cosmos-tail;help;leases;adopt'= {
         }
         &'cosmos-tail;help;verify'= {
         }

@@ -194,7 +194,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l jq -d '
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l color -d 'Whether to use colors; NO_COLOR and TERM=dumb switch them off too [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is `dumb`'
 always\t'Always'
 never\t'Never'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s o -l output -d 'Write there, each change once: a file, DIR/, az://…/' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s o -l output -d 'Write to this file, each change once' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l state -d 'Keep the position here, and continue from it' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l group -d 'Share the ranges with the instances of this group' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l leases -d 'The container of its leases' -r -f -a '(__cosmos_tail_names address)'
@@ -204,8 +204,6 @@ java\t'Of Java\'s handleLatestVersionChanges'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l acquire-interval -d 'How often to look for leases to take [default: 13s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l renew-interval -d 'How often to renew a lease [default: 17s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l expiration-interval -d 'After how long a lease that is not renewed is taken by others: the same for all instances of a group [default: 60s]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l rotate-bytes -d 'Finish a file that has reached this size, such as 1GiB, or `none` [default: 128MiB; a file that grows: none]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l rotate-interval -d 'Finish files at least this often, or `none` [default: 10m; a file that grows: none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l page-size -d 'Documents requested in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: no limit]' -r
@@ -255,7 +253,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l mode 
 all\t'Every version and every delete from now on; the container must retain them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l until -d 'How far to read each range [default: head; with --mode all: pin]' -r -f -a "head\t'Until the service has nothing newer: every document that existed throughout the export is in the files, even if it was rewritten meanwhile'
 pin\t'Up to the position of the range when the export started: documents rewritten before they are read are left to the next resume'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l state -d 'Where to keep the state: a file, or an object such as az://CONTAINER/states/orders.json [default: beside the output]' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l state -d 'Where to keep the state file [default: beside the output]' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l plan -d 'Read a share of a plan: --plan plan.json --shard 0/4' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l shard -d 'Which share of the plan: 0/4 to 3/4 of four; auto/4 takes the number from the job that runs it' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l query -d 'Read what this query selects instead of the feed' -r
@@ -440,7 +438,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s v -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l state -d 'The state, if it is not beside the output' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l state -d 'The state file, if it is not beside the output' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l until -d 'How far to read each range [default: from the state]' -r -f -a "head\t'Until the service has nothing newer: every document that existed throughout the export is in the files, even if it was rewritten meanwhile'
 pin\t'Up to the position of the range when the export started: documents rewritten before they are read are left to the next resume'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l rotate-bytes -d 'Finish a file that has reached this size, such as 1GiB, or `none` [default: from the state]' -r
@@ -533,43 +531,44 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -s v -l ver
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
 key\t'The account key'
 cli\t'The signed-in user of the Azure CLI (`az login`)'
 managed-identity\t'The managed identity of this Azure resource'
 workload-identity\t'The workload identity of this Kubernetes pod'
 environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l key-file -d 'File that contains the account key' -r -F
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
 arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
 low\t'Throttled first'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
 json\t'One JSON object per line, for programs that collect logs'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -l demo -d 'Use an account embedded in this process'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -s q -l quiet -d 'Print only errors: no progress, no summary'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -f -a "list" -d 'List leases, with their owners, positions and lags'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -f -a "check" -d 'Find what is wrong with groups, such as ranges that nobody reads'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -f -a "repair" -d 'Create leases that are missing, and delete those that are doubled'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -f -a "reset" -d 'Move leases to another position, back or forth'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -f -a "release" -d 'Take leases from their instances, so that others can have them'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -f -a "export" -d 'Print the leases of a group as JSON, for `import` and for .NET'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -f -a "import" -d 'Create a group from leases that were exported'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -s q -l quiet -d 'Print only errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -f -a "list" -d 'List leases, with their owners, positions and lags'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -f -a "check" -d 'Find what is wrong with groups, such as ranges that nobody reads'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -f -a "repair" -d 'Create leases that are missing, and delete those that are doubled'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -f -a "reset" -d 'Move leases to another position, back or forth'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -f -a "release" -d 'Take leases from their instances, so that others can have them'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -f -a "export" -d 'Print the leases of a group as JSON, for `import` and for .NET'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -f -a "import" -d 'Create a group from leases that were exported'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -f -a "adopt" -d 'Turn a state into leases, leases into a state, or change their SDK'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and not __fish_seen_subcommand_from list check repair reset release export import adopt help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from list" -l leases -d 'The lease container, such as shop/leases' -r -f -a '(__cosmos_tail_names address)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from list" -l group -d 'Only this group: the processor\'s name' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from list" -l expiration-interval -d 'After how long a lease that is not renewed is free, as the processors are set [default: 60s]' -r
@@ -818,6 +817,43 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fi
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from import" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l leases -d 'The lease container, such as shop/leases' -r -f -a '(__cosmos_tail_names address)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l group -d 'The group: the processor\'s name' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l lease-format -d 'Whose leases to create [default: dotnet, with --from-state]' -r -f -a "dotnet\t'Of .NET and Functions'
+java\t'Of Java\'s handleLatestVersionChanges'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l from-state -d 'Create the group from this state of a tail or an export, which names its container' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l to-state -d 'Write the state of a tail that goes on where the leases are: `tail --state FILE`' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l expiration-interval -d 'After how long a lease that is not renewed is free, as the processors are set [default: 60s]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l profile -d 'Profile of the configuration file' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l endpoint -d 'Endpoint of the account, or `emulator`' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l region -d 'Region to read from, such as "West Europe"; several in order, with commas or repeated [default: the first that the account names]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l token-scope -d 'Scope of the Entra ID token [default: that of the endpoint\'s cloud]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -s d -l database -d 'Name of the database' -r -f -a '(__cosmos_tail_names database)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -s c -l container -d 'Name of the container' -r -f -a '(__cosmos_tail_names container)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l auth -d 'How to authenticate [default: auto]' -r -f -a "auto\t'An account key if one is given, otherwise an Entra ID credential'
+key\t'The account key'
+cli\t'The signed-in user of the Azure CLI (`az login`)'
+managed-identity\t'The managed identity of this Azure resource'
+workload-identity\t'The workload identity of this Kubernetes pod'
+environment\t'A service principal from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l key-file -d 'File that contains the account key' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l via -d 'What creates containers, and says their definitions and throughput [default: account]' -r -f -a "account\t'The account itself, as documents are read and written'
+arm\t'Azure Resource Manager, with the same identity; documents still go to the account'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l subscription -d 'With --via arm: the subscription of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l resource-group -d 'With --via arm: the resource group of the account [default: looked up by the account\'s name]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l account-name -d 'With --via arm: the name of the account, for an endpoint that does not say it [default: the first word of the endpoint\'s host]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l priority -d 'Priority of all requests, in accounts with priority-based execution' -r -f -a "high\t'Throttled last'
+low\t'Throttled first'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
+json\t'One JSON object per line, for programs that collect logs'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l dry-run -d 'Print what would be done, and change nothing'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l limit-to-endpoint -d 'Send all requests to the endpoint, not to the addresses that the account names for its regions'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -l demo -d 'Use an account embedded in this process'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -s v -l verbose -d 'Print more; -vv and -vvv the SDK\'s log'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -s q -l quiet -d 'Print only errors: no progress, no summary'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from adopt" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from help" -f -a "list" -d 'List leases, with their owners, positions and lags'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from help" -f -a "check" -d 'Find what is wrong with groups, such as ranges that nobody reads'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from help" -f -a "repair" -d 'Create leases that are missing, and delete those that are doubled'
@@ -825,6 +861,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fi
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from help" -f -a "release" -d 'Take leases from their instances, so that others can have them'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from help" -f -a "export" -d 'Print the leases of a group as JSON, for `import` and for .NET'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from help" -f -a "import" -d 'Create a group from leases that were exported'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from help" -f -a "adopt" -d 'Turn a state into leases, leases into a state, or change their SDK'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand leases; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -l format -d 'How to print the findings [default: text]' -r -f -a "text\t'For people'
 json\t'One JSON object on one line, for scripts'"
@@ -859,6 +896,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s v -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l plan -d 'Replay a share of a plan: --plan plan.json --shard 0/4' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l shard -d 'Which share of the plan: 0/4 to 3/4 of four; auto/4 takes the number from the job that runs it' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l only -d 'Of a database, only these containers: a name, or a pattern with `*`; can be repeated' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l exclude -d 'Of a database, all containers but these: a name, or a pattern with `*`; can be repeated' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l input -d 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]' -r -f -a "documents\t'Documents, whatever their members'
@@ -872,7 +911,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l trans
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l partition-key -d 'Partition key of it, such as /customerId' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l throughput -d 'Throughput of the new container in RU/s [default: the default of the account]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l from-container -d 'Replay the feed of this container, such as shop/orders' -r -f -a '(__cosmos_tail_names address)'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l source-profile -d 'Profile of the account of --from-container' -r -f -a '(__cosmos_tail_names profile)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l source-profile -d 'Profile of the account of --from-container, or of --plan' -r -f -a '(__cosmos_tail_names profile)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l from -d 'Where the feed starts: `beginning`, `now`, a time such as 2026-11-23, or an age such as 10m [default: beginning; with --mode all: now]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l mode -d 'Which feed to read [default: latest]' -r -f -a "latest\t'The latest version of each document: no deletes, no intermediate versions'
 all\t'Every version and every delete from now on; the container must retain them'"
@@ -937,6 +976,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s v -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -s V -l version -d 'Print version'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l only -d 'Of a database, only these containers: a name, or a pattern with `*`; can be repeated' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l exclude -d 'Of a database, all containers but these: a name, or a pattern with `*`; can be repeated' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l with -d 'The target: an export instead of a container' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l from-container -d 'The source: this container, such as shop/orders' -r -f -a '(__cosmos_tail_names address)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand compare" -l source-profile -d 'Profile of the account of --from-container' -r -f -a '(__cosmos_tail_names profile)'
@@ -1255,6 +1296,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "release" -d 'Take leases from their instances, so that others can have them'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "export" -d 'Print the leases of a group as JSON, for `import` and for .NET'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "import" -d 'Create a group from leases that were exported'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "adopt" -d 'Turn a state into leases, leases into a state, or change their SDK'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from profiles" -f -a "add" -d 'Add a profile to the configuration file'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from profiles" -f -a "use" -d 'Set the profile that is used when none is named'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand help; and __fish_seen_subcommand_from profiles" -f -a "test" -d 'Check the connection step by step, and print what to do about what fails'

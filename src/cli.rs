@@ -109,6 +109,13 @@ Create a group from a JSON array of leases, as `leases export` prints it.
 
 The group reads the container of -d and -c, whose ranges the leases must cover. A group that exists is refused.";
 
+const LEASES_ADOPT_ABOUT: &str = "\
+Turn a state of this program into the leases of a group, leases into a state, or leases of one SDK into those of another.
+
+With --from-state, a group is created that goes on where a tail or an export has stopped; with --to-state, a tail goes on \
+where a processor has stopped. Otherwise the leases become those of --lease-format, at the same positions. Whoever reads \
+must have stopped: leases that an instance has, and a state that is in use, are refused.";
+
 const ADD_ABOUT: &str = "\
 Add a profile to the configuration file.
 
@@ -190,6 +197,9 @@ pub enum Command {
     /// `leases import`
     #[command(skip)]
     LeasesImport,
+    /// `leases adopt`
+    #[command(skip)]
+    LeasesAdopt,
     /// Check an export against its own manifest and state, without contacting the service
     Verify,
     /// Write exported changes to a container
@@ -256,6 +266,9 @@ pub enum LeasesCommand {
     /// Create a group from leases that were exported
     #[command(long_about = LEASES_IMPORT_ABOUT)]
     Import,
+    /// Turn a state into leases, leases into a state, or change their SDK
+    #[command(long_about = LEASES_ADOPT_ABOUT)]
+    Adopt,
 }
 
 impl Command {
@@ -284,6 +297,7 @@ impl Command {
             Self::LeasesRelease => "leases release",
             Self::LeasesExport => "leases export",
             Self::LeasesImport => "leases import",
+            Self::LeasesAdopt => "leases adopt",
             Self::Verify => "verify",
             Self::Schema => "schema",
             Self::Ranges => "ranges",
@@ -315,6 +329,7 @@ impl Command {
                 ("release", Self::LeasesRelease),
                 ("export", Self::LeasesExport),
                 ("import", Self::LeasesImport),
+                ("adopt", Self::LeasesAdopt),
             ],
             _ => Vec::new(),
         }

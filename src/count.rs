@@ -12,6 +12,15 @@ pub(crate) fn exactly(number: u64, one: &str) -> String {
     format!("{number} {}", noun(number, one))
 }
 
+/// Names in a sentence: `a`, `a and b`, `a, b and c`.
+pub(crate) fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [others @ .., last] => format!("{} and {last}", others.join(", ")),
+    }
+}
+
 /// `was` or `were`.
 pub(crate) fn was(number: u64) -> &'static str {
     if number == 1 { "was" } else { "were" }
@@ -59,6 +68,8 @@ mod tests {
         ] {
             assert_eq!(count(number, one), expected);
         }
+        assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
+        assert_eq!(listed(&["a", "b"]), "a and b");
         assert_eq!(exactly(1234, "byte"), "1234 bytes");
         assert_eq!(exactly(1, "byte"), "1 byte");
         assert_eq!((was(0), was(1), was(2)), ("were", "was", "were"));

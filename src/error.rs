@@ -143,6 +143,17 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     attached_exit_code(error).unwrap_or(ExitCode::Failed)
 }
 
+/// The exit code of a run in which several parts failed, whatever their order: that of a command that has to be changed
+/// before that of a failure, and both before that of a part that another attempt may complete.
+pub fn exit_code_of_all<'a>(errors: impl IntoIterator<Item = &'a anyhow::Error>) -> ExitCode {
+    let codes: Vec<ExitCode> = errors.into_iter().map(exit_code).collect();
+    let first = [ExitCode::Usage, ExitCode::Failed, ExitCode::Resumable];
+    let mut first = first.into_iter();
+    first
+        .find(|code| codes.contains(code))
+        .unwrap_or(ExitCode::Failed)
+}
+
 /// The exit code attached to `error`.
 pub fn attached_exit_code(error: &anyhow::Error) -> Option<ExitCode> {
     annotations(error).find_map(|a| a.exit_code)
@@ -306,6 +317,28 @@ fn joined(hints: &[String]) -> Option<String> {
 mod tests {
     use super::*;
     use anyhow::{Context, anyhow};
+
+    #[test]
+    fn several_failures_have_one_code_in_any_order() {
+        let of = |codes: &[ExitCode]| {
+            let errors = codes.iter().map(|code| with_exit_code(anyhow!("x"), *code));
+            let errors: Vec<anyhow::Error> = errors.collect();
+            exit_code_of_all(&errors)
+        };
+        use ExitCode::{Failed, Resumable, Usage};
+        for (codes, code) in [
+            (&[Resumable, Failed, Usage][..], Usage),
+            (&[Usage, Failed, Resumable], Usage),
+            (&[Resumable, Failed], Failed),
+            (&[Failed, Resumable], Failed),
+            (&[Resumable, Resumable], Resumable),
+        ] {
+            assert_eq!(of(codes), code, "{codes:?}");
+        }
+        // One without a code has failed.
+        let errors = [with_exit_code(anyhow!("x"), Resumable), anyhow!("y")];
+        assert_eq!(exit_code_of_all(&errors), Failed);
+    }
 
     #[test]
     fn a_rendered_error_has_its_causes_and_the_hint() {

@@ -5,17 +5,18 @@
 //! escaped here (see [`crate::escape`]), so that a quoted name or answer can neither control the
 //! terminal nor start a line of its own. What looks like a secret is redacted.
 
+mod arguments;
 mod comparison;
 mod database;
+mod log;
 mod progress;
+mod sdk_log;
 mod summary;
 mod table;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, Write};
 use std::panic::PanicHookInfo;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -23,22 +24,25 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 use indicatif::{BinaryBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use time::OffsetDateTime;
 
-use crate::clock;
 use crate::count::count;
 use crate::error::Failure;
-use crate::escape::{escape_for_terminal, escape_json, escape_lines, is_unsafe};
+use crate::escape::{escape_for_terminal, escape_json, escape_lines};
 use crate::feed::RangeId;
 use crate::process;
 use crate::redact::redact;
 use crate::schema::{self, ColumnType, Drift, Schema};
 
-pub use comparison::{CompareSummary, ComparedSummary};
+pub use arguments::wrong_arguments;
+pub use comparison::{CompareDatabaseSummary, CompareSummary, ComparedContainer, ComparedSummary};
 pub use database::{DatabaseSummary, FailedContainer};
+pub use log::LogFormat;
 pub use progress::{Progress, Rates};
+pub use sdk_log::LogLine;
 pub use summary::{ReplaySummary, Summary};
 pub use table::{Align, Table};
+
+use log::{Ended, Level, Message};
 
 /// How often the progress line is redrawn.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
@@ -68,36 +72,6 @@ pub enum SummaryFormat {
     Text,
     /// One JSON object on one line, for scripts
     Json,
-}
-
-/// How messages are printed on standard error.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people
-    #[default]
-    Text,
-    /// One JSON object per line, for programs that collect logs
-    Json,
-}
-
-/// How serious a message is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Level {
-    Debug,
-    Info,
-    Warn,
-    Error,
-}
-
-impl Level {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warn => "warn",
-            Self::Error => "error",
-        }
-    }
 }
 
 /// How a list is printed.
@@ -182,6 +156,11 @@ impl Report {
         if !self.quiet {
             self.line(Level::Warn, text, None);
         }
+    }
+
+    /// Prints a warning at any verbosity: something of the result is missing, and the run goes on.
+    pub fn loss(&self, text: &str) {
+        self.line(Level::Warn, text, None);
     }
 
     /// Prints an error that does not stop the run, at any verbosity.
@@ -347,6 +326,19 @@ impl Report {
         Ok(())
     }
 
+    /// Prints the summary of a comparison of several containers, as [`Report::summary`] does.
+    pub fn compare_database_summary(
+        &self,
+        summary: &CompareDatabaseSummary,
+        format: SummaryFormat,
+    ) -> Result<()> {
+        match format {
+            SummaryFormat::Json => self.lines(&escape_json(&serde_json::to_string(summary)?)),
+            SummaryFormat::Text => self.notice(&summary.text()),
+        }
+        Ok(())
+    }
+
     /// Prints lines for people to standard output. They are escaped even if it is not a terminal,
     /// because piped output is often paged or logged.
     ///
@@ -488,9 +480,10 @@ impl Report {
         };
         let object = match (self.log_format(), self.json, level) {
             (LogFormat::Json, ..) => {
+                let container = self.container.as_deref().map(redact);
                 let message = Message {
                     range: range.map(|range| range.0),
-                    container: self.container.as_deref(),
+                    container: container.as_deref(),
                     ..Message::new(level, &text)
                 };
                 message.to_json()
@@ -513,131 +506,7 @@ impl Report {
     }
 }
 
-/// A message as an object, with `--log-format json`.
-#[derive(Debug, Serialize)]
-struct Message<'a> {
-    /// When it was printed, by this machine's clock.
-    #[serde(with = "time::serde::rfc3339")]
-    time: OffsetDateTime,
-    level: &'static str,
-    message: &'a str,
-    /// The container that it is about, if it is one of several.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    container: Option<&'a str>,
-    /// The range that it is about.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    range: Option<u32>,
-    #[serde(flatten)]
-    more: Option<Ended>,
-}
-
-/// What the error that ended the run has beside its message.
-#[derive(Debug, Serialize)]
-struct Ended {
-    causes: Vec<String>,
-    hint: Option<String>,
-    exit_code: u8,
-}
-
-impl<'a> Message<'a> {
-    fn new(level: Level, message: &'a str) -> Self {
-        Self {
-            time: clock::now(),
-            level: level.name(),
-            message,
-            container: None,
-            range: None,
-            more: None,
-        }
-    }
-
-    fn to_json(&self) -> String {
-        // It has nothing that cannot be written as JSON.
-        serde_json::to_string(self).unwrap_or_default()
-    }
-}
-
-/// Prints clap's error about the arguments, which it quotes verbatim. To keep clap's lines and colours,
-/// the arguments are escaped and redacted, and parsed again with `parse`, which returns clap's error. It is one
-/// JSON object where `verbosity` asks for that.
-pub fn wrong_arguments(
-    error: &clap::Error,
-    arguments: &[OsString],
-    verbosity: Verbosity,
-    parse: impl FnOnce(&[OsString]) -> Option<clap::Error>,
-) {
-    if verbosity.json || verbosity.log == LogFormat::Json {
-        let report = Report::new(verbosity);
-        return report.failure(&Failure::of_arguments(&error.render().to_string()));
-    }
-    let shown: Vec<OsString> = arguments.iter().map(|argument| shown(argument)).collect();
-    if shown == arguments {
-        // A closed standard error cannot be reported.
-        error.print().ok();
-        return;
-    }
-    match parse(&shown) {
-        Some(error) if error.use_stderr() => {
-            error.print().ok();
-        }
-        // The escaped arguments have another error, or none.
-        _ => {
-            let text = error.render().to_string();
-            write_lines(&escape_for_terminal(&redact(text.trim_end())));
-        }
-    }
-}
-
-/// An argument, escaped and redacted.
-fn shown(argument: &OsStr) -> OsString {
-    let text = argument.to_string_lossy();
-    let safe = match text.split_once('=') {
-        // The name of a flag is not part of a secret.
-        Some((flag, value)) if flag.starts_with("--") => format!("{flag}={}", redact(value)),
-        _ => redact(&text),
-    };
-    if safe == text && !text.contains(is_unsafe) {
-        argument.to_owned()
-    } else {
-        escape_for_terminal(&safe).into_owned().into()
-    }
-}
-
 fn write_lines(text: &str) {
     // A closed standard error cannot be reported.
     writeln!(std::io::stderr().lock(), "{}", escape_lines(text)).ok();
-}
-
-/// Writes the SDK's log to standard error: each event is one write, and becomes one line.
-#[derive(Debug)]
-pub struct LogLine {
-    report: Arc<Report>,
-    level: Level,
-}
-
-impl LogLine {
-    /// The line of an event of this level.
-    pub fn new(report: &Arc<Report>, level: &tracing::Level) -> Self {
-        Self {
-            report: Arc::clone(report),
-            level: match *level {
-                tracing::Level::ERROR => Level::Error,
-                tracing::Level::WARN => Level::Warn,
-                tracing::Level::INFO => Level::Info,
-                _ => Level::Debug,
-            },
-        }
-    }
-}
-
-impl Write for LogLine {
-    fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
-        self.report
-            .log_event(self.level, &String::from_utf8_lossy(event));
-        Ok(event.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }

@@ -96,6 +96,7 @@ pub fn of(command: Command) -> Option<Manual> {
         Command::LeasesRelease => leases::RELEASE,
         Command::LeasesExport => leases::EXPORT,
         Command::LeasesImport => leases::IMPORT,
+        Command::LeasesAdopt => leases::ADOPT,
         Command::Verify => VERIFY,
         Command::Replay => REPLAY,
         Command::Compare => compare::COMPARE,

@@ -20,7 +20,7 @@ use crate::cosmos::retry::{Persistence, RetryLimit};
 use crate::error::{find, usage};
 use crate::feed::ContainerAddress;
 use crate::job::Connected;
-use crate::replay::{Target, describe};
+use crate::replay::{Target, describe, make_scripts};
 use crate::report::Report;
 use crate::settings::{
     ChosenProfile, ConfigFile, ConnectionArgs, ConnectionPlan, ConnectionRequest, FeedPlan, Given,
@@ -260,6 +260,30 @@ impl Account {
         }
     }
 
+    /// Checks, before any request, that a plan, which is of `planned`, is of the account that `source` connects to.
+    pub(super) fn ensure_planned(
+        &self,
+        source: &ConnectionPlan,
+        planned: &ContainerAddress,
+    ) -> Result<()> {
+        match (planned.endpoint == DEMO_ENDPOINT, self.is_demo()) {
+            (true, true) => Ok(()),
+            (true, false) => Err(usage(
+                "the plan is of an embedded account, which ended with its process",
+                "read it with --demo, which creates the same account again",
+            )),
+            (false, true) => Err(usage(
+                format!(
+                    "the plan is of the account `{}`, not of an embedded one",
+                    planned.endpoint
+                ),
+                "leave --demo out",
+            )),
+            (false, false) if self.args.account_moved => Ok(()),
+            (false, false) => source.ensure_is_planned(planned),
+        }
+    }
+
     /// Whether the container of a state is in the embedded account of this process.
     fn is_embedded(&self, earlier: &ContainerAddress) -> Result<bool> {
         match (earlier.endpoint == DEMO_ENDPOINT, self.is_demo()) {
@@ -420,13 +444,19 @@ impl Account {
     ) -> Result<Connected> {
         let options = self.prepare(plan, report).await?;
         let persistence = persistence(retry_limit, report);
+        let connected = CosmosClient::connect_and_create(&options, create, &persistence);
+        let connected = Box::pin(connected);
         let client = tokio::select! {
             // Nothing has begun that must be finished first.
             () = self.shutdown.requested() => {
                 return Err(self.shutdown.stopped_before("the account answered"));
             }
-            client = CosmosClient::connect_and_create(&options, create, &persistence) => client?,
+            client = connected => client?,
         };
+        if let Some(new) = create {
+            let made = Box::pin(make_scripts(&client, new, report));
+            self.until_stopped(made).await??;
+        }
         let source = ContainerAddress {
             endpoint: self.shown_endpoint(&options.endpoint),
             database: options.database,

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::account::Account;
-use super::monitoring;
+use super::{compared_database, monitoring};
 use crate::compare::{self, Sides};
 use crate::error::{ExitCode, with_further_hint};
 use crate::report::Report;
-use crate::settings::{ComparePlan, ComparedSide, Given, Names, table};
+use crate::settings::{ComparePlan, ComparedSide, DatabaseComparison, Given, Names, table};
 use crate::signal::Shutdown;
 
 /// Compares two sides.
@@ -19,6 +19,9 @@ pub(super) async fn run(
     report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
+    if let Some(plan) = DatabaseComparison::new(given)? {
+        return Box::pin(compared_database::run(account, &plan, report, shutdown)).await;
+    }
     let plan = ComparePlan::new(given)?;
     let of_profile = given.clone().with_profile(account.profile()?);
     let monitor = monitoring::start(&of_profile, report).await?;
@@ -58,5 +61,6 @@ pub(super) async fn run(
         };
         Ok(Sides { source, target })
     };
-    compare::compare(connect, plan, &monitor, report, shutdown).await
+    let compared = compare::compare(connect, plan, &monitor, report, shutdown).await?;
+    Ok(compared.code)
 }

@@ -7,6 +7,7 @@
 mod acceptance;
 mod account;
 mod compare;
+mod compared_database;
 pub mod complete;
 mod completion_names;
 mod completions;

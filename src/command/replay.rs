@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::account::Account;
 use super::{monitoring, replayed_database};
 use crate::cosmos::container::NewContainer;
+use crate::cosmos::options::NamesFrom;
 use crate::error::{ExitCode, usage};
 use crate::feed::ContainerAddress;
 use crate::replay;
@@ -58,12 +59,17 @@ pub(super) async fn run(
     let dry_run = plan.dry_run;
     let retries = plan.retry_limit;
     let feed = plan.feed.clone();
+    let planned = plan.share.as_ref().map(|share| share.file.source.clone());
     let connect = async |earlier: Option<&ContainerAddress>, by_files: Option<NewContainer>| {
         let mut connection = account.target_plan()?;
         account.ensure_same(&connection, earlier)?;
-        let source = feed
+        let mut source = feed
             .map(|feed| account.source_plan(&connection, &feed))
             .transpose()?;
+        if let (Some(source), Some(planned)) = (&mut source, &planned) {
+            account.ensure_planned(source, planned)?;
+            source.connect.names_from = NamesFrom::State;
+        }
         // A document of the target that a replica does not have yet would be taken for a missing one.
         connection.connect.routing.regions.clear();
         // The source comes first: if it does not exist, no target is created.
@@ -72,7 +78,10 @@ pub(super) async fn run(
             None => None,
         };
         let new = match (&create, &source) {
-            (Some(create), Some(source)) => Some(replay::by_container(create, source)?),
+            (Some(create), Some(source)) => {
+                let read = Box::pin(replay::by_container(create, source, report));
+                Some(account.until_stopped(read).await??)
+            }
             _ => by_files,
         };
         let target = match &new {
@@ -95,5 +104,5 @@ pub(super) async fn run(
         };
         Ok(replay::Containers { target, source })
     };
-    replay::replay(connect, plan, &monitor, report, shutdown).await
+    Box::pin(replay::replay(connect, plan, &monitor, report, shutdown)).await
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use futures_util::{StreamExt, stream};
 
 use super::account::{Account, rehearsed};
 use crate::cosmos::account::CosmosAccount;
@@ -13,21 +14,30 @@ use crate::count::exactly;
 use crate::destination::{STATE_FILE, state_directory_of};
 use crate::durable::{is_there, shown_path};
 use crate::error::{
-    Annotate, ExitCode, attached_exit_code, hint, usage, with_exit_code, with_further_hint,
-    with_hint,
+    Annotate, ExitCode, exit_code_of_all, hint, usage, with_exit_code, with_further_hint, with_hint,
 };
 use crate::escape::shell_word;
 use crate::feed::ContainerAddress;
 use crate::job::Connected;
 use crate::monitor::Monitor;
-use crate::replay::{self, Containers, Found, Target};
+use crate::replay::{self, Containers, Found, Target, Together};
 use crate::report::Report;
 use crate::settings::{
-    ConnectionPlan, DatabaseReplay, DatabaseSource, FeedPlan, Given, Names, table,
+    ConnectionPlan, DatabaseReplay, DatabaseSource, FeedPlan, Given, Names, ReplayBounds, table,
 };
 use crate::signal::Shutdown;
 use crate::state;
 use crate::state::database_file::{ContainerPlace, DatabaseFile};
+
+/// Containers that are replayed at the same time. Each keeps changes in memory.
+const SIDE_BY_SIDE: usize = 8;
+
+/// What to do after a copy that follows has ended with the first container that failed.
+const STOPPED: &str = "the others were stopped, and their positions are saved: the same command continues all of them, and \
+                       --exclude NAME leaves one out";
+
+/// Containers that are followed at the same time, at most.
+const MOST_FOLLOWED: usize = 64;
 
 /// One container to be replayed.
 struct Wanted {
@@ -47,7 +57,7 @@ struct Ready {
 type Failures = Vec<(String, anyhow::Error)>;
 
 /// A database of a connected account.
-struct Place<'a> {
+pub(super) struct Place<'a> {
     account: &'a Account,
     cosmos: CosmosAccount,
     database: String,
@@ -62,7 +72,7 @@ struct Prepared {
     unfinished: Vec<String>,
 }
 
-/// Creates the containers that are missing, with --create, and then replays one after the other.
+/// Creates the containers that are missing, with --create, and then replays them side by side.
 pub(super) async fn run(
     account: &Account,
     plan: &DatabaseReplay,
@@ -76,6 +86,7 @@ pub(super) async fn run(
             "name the directory of one: replay DIR/NAME --stdout",
         ));
     }
+    let bounds = plan.bounds()?;
     let file = match &plan.source {
         DatabaseSource::Export(directory) => Some(read_list(directory)?),
         DatabaseSource::Live(_) => None,
@@ -93,11 +104,7 @@ pub(super) async fn run(
     };
     // A document of the target that a replica does not have yet would be taken for a missing one.
     connection.connect.routing.regions.clear();
-    let target = Place {
-        account,
-        database: connection.connect.database.clone(),
-        cosmos: account.connect_to_account(connection, report).await?,
-    };
+    let target = Place::of_target(account, connection, report).await?;
     if let Some(file) = &file {
         account
             .until_stopped(ensure_another(account, &target, file))
@@ -114,31 +121,85 @@ pub(super) async fn run(
         is_rehearsal: given.is_on(&table::DRY_RUN),
     };
     let total = wanted.len();
+    if bounds.follows && total > MOST_FOLLOWED {
+        return Err(usage(
+            format!("{total} containers cannot be followed at once: at most {MOST_FOLLOWED}"),
+            "choose with --only and --exclude, and start a process for each part, with a directory of its own",
+        ));
+    }
+    if let Some(states) = &bounds.states {
+        fs_err::create_dir_all(states)?;
+    }
     // All of them first: what the account refuses is known before the long part.
     let Prepared {
         ready,
         mut failures,
         unfinished,
     } = both.prepare(plan, file.as_ref(), wanted, report).await?;
-    for Ready {
+    if bounds.follows && !failures.is_empty() {
+        return ended(
+            plan,
+            &bounds,
+            failures,
+            &unfinished,
+            total,
+            report,
+            shutdown,
+        );
+    }
+    let at_once = match bounds.follows {
+        true => ready.len(),
+        false => ready.len().min(SIDE_BY_SIDE).min(bounds.writes),
+    }
+    .max(1);
+    let together = Together::new(at_once, bounds.writes, bounds.max_ru);
+    let replays = ready
+        .into_iter()
+        .map(|one| Box::pin(replay_one(one, &together, report, shutdown)));
+    let mut replays = stream::iter(replays).buffer_unordered(at_once);
+    while let Some(failed) = replays.next().await {
+        let has_failed = failed.is_some();
+        failures.extend(failed);
+        if has_failed && bounds.follows {
+            // Nobody would notice that one of them stands still. Their states are as after a crash.
+            break;
+        }
+    }
+    drop(replays);
+    failures.sort_by(|(one, _), (other, _)| one.cmp(other));
+    ended(
+        plan,
+        &bounds,
+        failures,
+        &unfinished,
+        total,
+        report,
+        shutdown,
+    )
+}
+
+/// Replays one container, and returns what failed.
+async fn replay_one(
+    one: Ready,
+    together: &Together,
+    report: &Report,
+    shutdown: &Shutdown,
+) -> Option<(String, anyhow::Error)> {
+    if shutdown.reason().is_some() {
+        return None;
+    }
+    let Ready {
         name,
         found,
         containers,
-    } in ready
-    {
-        if shutdown.reason().is_some() {
-            break;
-        }
-        let connect = async move |_: Option<&ContainerAddress>, _| Ok(containers);
-        let of_container = Arc::new(report.of_container(&name));
-        let monitor = Monitor::default();
-        let replay = replay::replay_found(connect, found, &monitor, &of_container, shutdown);
-        if let Err(error) = Box::pin(replay).await {
-            report_failure(&error, &of_container);
-            failures.push((name, error));
-        }
-    }
-    ended(plan, failures, &unfinished, total, report, shutdown)
+    } = one;
+    let connect = async move |_: Option<&ContainerAddress>, _| Ok(containers);
+    let report = Arc::new(report.of_container(&name));
+    let monitor = Monitor::default();
+    let replay = replay::replay_found(connect, found, together, &monitor, &report, shutdown);
+    let error = Box::pin(replay).await.err()?;
+    report_failure(&error, &report);
+    Some((name, error))
 }
 
 /// Refuses the database that was exported as the target, before anything is made in it.
@@ -164,7 +225,11 @@ async fn ensure_another(account: &Account, target: &Place<'_>, file: &DatabaseFi
 }
 
 /// Checks that the directory of `container` has its export. Returns whether that is finished.
-fn ensure_own(directory: &Path, file: &DatabaseFile, container: &ContainerPlace) -> Result<bool> {
+pub(super) fn ensure_own(
+    directory: &Path,
+    file: &DatabaseFile,
+    container: &ContainerPlace,
+) -> Result<bool> {
     let place = directory.join(&container.directory);
     let own = state_directory_of(&place)?;
     let path = own
@@ -184,7 +249,7 @@ fn ensure_own(directory: &Path, file: &DatabaseFile, container: &ContainerPlace)
 }
 
 /// The list of the containers of an export.
-fn read_list(directory: &Path) -> Result<DatabaseFile> {
+pub(super) fn read_list(directory: &Path) -> Result<DatabaseFile> {
     DatabaseFile::read(directory)?.with_context(|| format!("`{}` is gone", shown_path(directory)))
 }
 
@@ -201,18 +266,8 @@ fn of_export(plan: &DatabaseReplay, file: &DatabaseFile) -> Result<Vec<Wanted>> 
 
 /// The containers of a database that are replayed.
 async fn of_database(plan: &DatabaseReplay, source: &Place<'_>) -> Result<Vec<Wanted>> {
-    // If it does not exist, this says which ones do.
-    source.cosmos.database(&source.database).await?;
-    let listed = source.cosmos.containers(&source.database).await?;
-    let listed =
-        listed.with_context(|| format!("the database `{}` was deleted", source.database))?;
-    let names: Vec<&str> = listed.iter().map(|one| &*one.name).collect();
-    if let Some(odd) = names.iter().find(|name| !is_addressable(name)) {
-        return Err(with_hint(
-            anyhow!("the service lists a container {odd:?}, which cannot be the name of one"),
-            "nothing is requested by it: check that the endpoint is that of an account of Cosmos DB",
-        ));
-    }
+    let names = source.containers().await?;
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let chosen = plan.choose(&names)?.into_iter();
     Ok(chosen
         .map(|name| Wanted {
@@ -224,7 +279,7 @@ async fn of_database(plan: &DatabaseReplay, source: &Place<'_>) -> Result<Vec<Wa
 
 impl<'a> Place<'a> {
     /// The database of the containers that are read, where they are in use.
-    async fn of_source(
+    pub(super) async fn of_source(
         account: &'a Account,
         target: &ConnectionPlan,
         feed: &FeedPlan,
@@ -238,6 +293,51 @@ impl<'a> Place<'a> {
         })
     }
 
+    /// The database that the connection names.
+    pub(super) async fn of_target(
+        account: &'a Account,
+        connection: ConnectionPlan,
+        report: &Arc<Report>,
+    ) -> Result<Self> {
+        Ok(Self {
+            account,
+            database: connection.connect.database.clone(),
+            cosmos: account.connect_to_account(connection, report).await?,
+        })
+    }
+
+    /// Its name.
+    pub(super) fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// Whether it is the database `other`.
+    pub(super) fn is_the_same_as(&self, other: &Self) -> bool {
+        self.database == other.database && self.cosmos.endpoint() == other.cosmos.endpoint()
+    }
+
+    /// The names of its containers.
+    ///
+    /// # Errors
+    ///
+    /// If it does not exist: then with those that do. Also if a name cannot be that of a container.
+    pub(super) async fn containers(&self) -> Result<Vec<String>> {
+        self.cosmos.database(&self.database).await?;
+        let listed = self.cosmos.containers(&self.database).await?;
+        let listed =
+            listed.with_context(|| format!("the database `{}` was deleted", self.database))?;
+        if let Some(odd) = listed.iter().find(|one| !is_addressable(&one.name)) {
+            return Err(with_hint(
+                anyhow!(
+                    "the service lists a container {:?}, which cannot be the name of one",
+                    odd.name
+                ),
+                "nothing is requested by it: check that the endpoint is that of an account of Cosmos DB",
+            ));
+        }
+        Ok(listed.into_iter().map(|one| one.name).collect())
+    }
+
     fn address(&self, container: &str, rid: &str) -> ContainerAddress {
         ContainerAddress {
             endpoint: self.account.shown_endpoint(self.cosmos.endpoint()),
@@ -247,7 +347,11 @@ impl<'a> Place<'a> {
         }
     }
 
-    async fn open(&self, container: &str, create: Option<&NewContainer>) -> Result<Connected> {
+    pub(super) async fn open(
+        &self,
+        container: &str,
+        create: Option<&NewContainer>,
+    ) -> Result<Connected> {
         let at = self.cosmos.at(&self.database, container);
         let client = at.open_container(create).await?;
         Ok(Connected {
@@ -326,7 +430,9 @@ impl Both<'_> {
             None => None,
         };
         let by_source = match (&create, &source) {
-            (Some(create), Some(source)) => Some(replay::by_container(create, source)?),
+            (Some(create), Some(source)) => {
+                Some(Box::pin(replay::by_container(create, source, report)).await?)
+            }
             _ => None,
         };
         let new = by_source.as_ref().or(found.new_container());
@@ -357,18 +463,24 @@ impl Both<'_> {
                 replay::describe(new)
             ));
         }
-        Ok(Target::There(target.open(name, new).await?))
+        let connected = target.open(name, new).await?;
+        if let Some(new) = new {
+            Box::pin(replay::make_scripts(&connected.client, new, report)).await?;
+        }
+        Ok(Target::There(connected))
     }
 }
 
-fn report_failure(error: &anyhow::Error, report: &Report) {
+pub(super) fn report_failure(error: &anyhow::Error, report: &Report) {
     report.error_line(&format!("{error:#}"));
     if let Some(hint) = hint(error) {
         report.notice(&format!("hint: {hint}"));
     }
 }
+
 fn ended(
     plan: &DatabaseReplay,
+    bounds: &ReplayBounds,
     failures: Failures,
     unfinished: &[String],
     total: usize,
@@ -376,6 +488,10 @@ fn ended(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     if let Some(code) = shutdown.reason() {
+        if !failures.is_empty() {
+            let names: Vec<&str> = failures.iter().map(|(name, _)| &**name).collect();
+            report.error_line(&format!("could not be replayed: {}", names.join(", ")));
+        }
         return Ok(code);
     }
     let total = exactly(total as u64, "container");
@@ -396,21 +512,28 @@ fn ended(
         );
         (what, hint)
     });
-    let error = match (failures.first(), incomplete) {
-        (None, None) => {
+    let error = match (failures.is_empty(), incomplete) {
+        (true, None) => {
             report.notice(&format!("replayed {total}"));
             return Ok(ExitCode::Done);
         }
-        (None, Some((what, hint))) => with_hint(anyhow!(what), hint),
-        (Some((_, first)), incomplete) => {
-            let code = attached_exit_code(first).unwrap_or(ExitCode::Failed);
+        (true, Some((what, hint))) => with_hint(anyhow!(what), hint),
+        (false, incomplete) => {
+            let code = exit_code_of_all(failures.iter().map(|(_, error)| error));
             let names: Vec<&str> = failures.iter().map(|(name, _)| &**name).collect();
             let error = anyhow!(
                 "{} of {total} could not be replayed: {}",
                 failures.len(),
                 names.join(", ")
             );
-            let hint = "the others were; once the cause is fixed, the same command with --only NAME replays these";
+            let (code, hint) = match (bounds.follows, code) {
+                (true, ExitCode::Usage) => (code, STOPPED),
+                (true, _) => (ExitCode::Resumable, STOPPED),
+                (false, _) => (
+                    code,
+                    "the others were; once the cause is fixed, the same command with --only NAME replays these",
+                ),
+            };
             let error = with_exit_code(with_hint(error, hint), code);
             match incomplete {
                 Some((what, hint)) => with_further_hint(error, format!("{what}: {hint}")),

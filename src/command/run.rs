@@ -45,30 +45,35 @@ pub async fn run(given: Given, report: &Arc<Report>, shutdown: &Shutdown) -> Res
         Command::Plan => Box::pin(plan::run(&account, given, report, shutdown)).await,
         Command::Resume => Box::pin(resume::run(&account, &given, report, shutdown)).await,
         Command::Tail => Box::pin(tail::run(&account, given, report, shutdown)).await,
-        Command::Replay => replay::run(&account, &given, report, shutdown).await,
+        Command::Replay => Box::pin(replay::run(&account, &given, report, shutdown)).await,
         Command::Compare => Box::pin(compare::run(&account, &given, report, shutdown)).await,
         Command::Acceptance => Box::pin(acceptance::run(&account, &given, report, shutdown)).await,
-        Command::Lag => lag::run(&account, &given, report, shutdown).await,
+        Command::Lag => Box::pin(lag::run(&account, &given, report, shutdown)).await,
         // Without a command below it, the help was printed.
         Command::Leases | Command::LeasesList => {
-            leases::list::run(&account, &given, report, shutdown).await
+            Box::pin(leases::list::run(&account, &given, report, shutdown)).await
         }
-        Command::LeasesCheck => leases::check::run(&account, &given, report).await,
-        Command::LeasesRepair => leases::repair::run(&account, &given, report).await,
+        Command::LeasesCheck => Box::pin(leases::check::run(&account, &given, report)).await,
+        Command::LeasesRepair => Box::pin(leases::repair::run(&account, &given, report)).await,
         Command::LeasesReset | Command::LeasesRelease => {
-            leases::reset::run(&account, &given, report).await
+            Box::pin(leases::reset::run(&account, &given, report)).await
         }
-        Command::LeasesExport => leases::transfer::export_group(&account, &given, report).await,
-        Command::LeasesImport => leases::transfer::import_group(&account, &given, report).await,
+        Command::LeasesExport => {
+            Box::pin(leases::transfer::export_group(&account, &given, report)).await
+        }
+        Command::LeasesImport => {
+            Box::pin(leases::transfer::import_group(&account, &given, report)).await
+        }
+        Command::LeasesAdopt => Box::pin(leases::adopt::run(&account, &given, report)).await,
         Command::Verify => verify::run(&given, report, shutdown).await,
         Command::Schema => Box::pin(schema::run(&account, given, report, shutdown)).await,
-        Command::Ranges => ranges::run(&account, &given, report).await,
-        Command::Ls => ls::run(&account, &given, report).await,
+        Command::Ranges => Box::pin(ranges::run(&account, &given, report)).await,
+        Command::Ls => Box::pin(ls::run(&account, &given, report)).await,
         Command::Definitions => Box::pin(definitions::run(&account, &given, report)).await,
         Command::Profiles => profiles::list::run(&given, report),
         Command::ProfilesAdd => profiles::add::run(&given, report),
         Command::ProfilesUse => profiles::choose::run(&given, report),
-        Command::ProfilesTest => profiles::doctor::run(&account, &given, report).await,
+        Command::ProfilesTest => Box::pin(profiles::doctor::run(&account, &given, report)).await,
         #[cfg(feature = "demo")]
         Command::Demo => demo::run(&given, report, shutdown).await,
         Command::Completions => completions::run(&given, report),

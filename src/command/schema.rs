@@ -12,6 +12,7 @@ use crate::schema::TableLayout;
 use crate::settings::{Compared, Given, SchemaPlan, table};
 use crate::signal::Shutdown;
 use crate::state::plan_file::PlanFile;
+use crate::state::plan_place;
 
 /// Samples documents and prints their columns.
 pub(super) async fn run(
@@ -20,9 +21,9 @@ pub(super) async fn run(
     report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
-    if let Some(path) = given.typed(&table::SCHEMA_PLAN) {
+    if let Some(named) = given.typed(&table::SCHEMA_PLAN) {
         return columns_of_plan(
-            &PlanFile::read(&path)?,
+            &plan_place::read(&named)?,
             given.is_on(&table::AS_ARROW),
             report,
         );

@@ -8,7 +8,7 @@ use super::account::Account;
 use super::leases::opened::Opened;
 use crate::error::usage;
 use crate::feed::FeedMode;
-use crate::leases::{Dialect, Prefix};
+use crate::leases::{Dialect, Mark, Prefix};
 use crate::report::Report;
 use crate::settings::{LeaseFormat, Names, SharePlan};
 use crate::share::{Group, Intervals, ServiceClock, Store};
@@ -45,6 +45,7 @@ pub(super) async fn group(
             LeaseFormat::Java => Dialect::JavaRange,
         },
         instance: plan.instance,
+        mark: Mark::random(),
         clock: ServiceClock::of(opened.leases.client.traffic(), opened.now()),
         intervals: Intervals {
             acquire: plan.acquire,

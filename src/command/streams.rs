@@ -24,6 +24,7 @@ pub(super) fn ensure_streams(given: &Given) -> Result<()> {
         | Command::LeasesRelease
         | Command::LeasesExport
         | Command::LeasesImport
+        | Command::LeasesAdopt
         | Command::Schema
         | Command::Verify
         | Command::Ls
@@ -39,7 +40,7 @@ pub(super) fn ensure_streams(given: &Given) -> Result<()> {
             .is_none_or(|output| output.is_standard_stream()),
         Command::Export => given.get(&table::EXPORT_OUTPUT)?.is_standard_stream(),
         Command::Replay => given.is_on(&table::TO_STDOUT),
-        Command::Plan => given.get(&table::PLAN_OUTPUT)? == Path::new("-"),
+        Command::Plan => given.get(&table::PLAN_OUTPUT)?.is_standard_stream(),
         Command::Compare => given
             .typed(&table::DIFFERENCES)
             .is_some_and(|report| report.is_standard_stream()),
@@ -53,8 +54,14 @@ pub(super) fn ensure_streams(given: &Given) -> Result<()> {
     let key_file = given.typed(&table::KEY_FILE);
     let is_input = |path: Option<PathBuf>| path.is_some_and(|path| path == Path::new("-"));
     let reads_leases = is_input(given.typed(&table::IMPORTED));
-    let plans = [&table::AFTER, &table::EXPORT_PLAN, &table::SCHEMA_PLAN];
-    let reads_plan = plans.into_iter().any(|plan| is_input(given.typed(plan)));
+    let plans = [
+        &table::AFTER,
+        &table::EXPORT_PLAN,
+        &table::REPLAY_PLAN,
+        &table::SCHEMA_PLAN,
+    ];
+    let is_stream = |plan: Option<Location>| plan.is_some_and(|plan| plan.is_standard_stream());
+    let reads_plan = plans.into_iter().any(|plan| is_stream(given.typed(plan)));
     let reads_key = is_input(key_file);
     if reads_plan && reads_key {
         return Err(usage(

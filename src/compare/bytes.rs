@@ -8,6 +8,7 @@ use anyhow::Result;
 use super::comparison::{Comparison, Differing, Open, groups};
 use super::digest::{Bucket, Digest};
 use super::examine::{Kind, SOURCE, TARGET};
+use super::form::Form;
 use super::hashes::{Hashes, Name};
 use super::keyed::{Keyed, Keyer};
 use super::selection::{Selection, Share};
@@ -99,15 +100,14 @@ impl Documents {
 struct Former {
     side: usize,
     documents: Arc<Mutex<Documents>>,
-    buffer: Vec<u8>,
+    buffer: Form,
 }
 
 impl Visitor for Former {
     fn visit(&mut self, keyer: &Keyer, record: Keyed<'_>, _may_repeat: bool) -> Result<()> {
-        self.buffer.clear();
         let form = record.document.as_deref().map(|document| {
             keyer.content.write(document, &mut self.buffer);
-            &self.buffer[..]
+            self.buffer.bytes()
         });
         let mut documents = self
             .documents
@@ -169,7 +169,7 @@ impl Comparison {
         let visitor = |side| Former {
             side,
             documents: Arc::clone(&documents),
-            buffer: Vec::new(),
+            buffer: Form::default(),
         };
         let bits = self.keyers[SOURCE].bucket_bits;
         let selection = Selection::of_buckets(group.iter().copied(), bits, share);

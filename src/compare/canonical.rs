@@ -1,18 +1,8 @@
-//! The canonical form of a document: the same bytes for the same content.
-//!
-//! Members are sorted by name, of several with one name the last counts, strings are without escapes, and numbers
-//! are their values. What the service adds to a document is left out. Each value says how long it is, or ends with
-//! a byte of its own, so that two contents never have the same form.
+//! What is compared of a document: its canonical form, or its text, without what is left out.
 
-use std::borrow::Cow;
-
+use super::form::{Form, write_text};
 use super::ignored::Ignored;
-use super::number::write_number;
-use crate::feed::page::{SYSTEM_FIELDS, elements, members, write_without_system_fields};
-use crate::render::decode_string;
-
-/// Values that are nested deeper are compared as text.
-const MAX_DEPTH: usize = 96;
+use crate::feed::page::write_without_system_fields;
 
 /// How content is compared.
 #[derive(Debug, Clone, Default)]
@@ -24,15 +14,20 @@ pub(super) struct Content {
 }
 
 impl Content {
-    /// Appends the canonical form of `document`, which is validated JSON.
-    pub(super) fn write(&self, document: &[u8], out: &mut Vec<u8>) {
+    /// Whether the form is that of the whole document.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.exact && self.ignored.is_empty()
+    }
+
+    /// Writes what is compared of `document`, which is validated JSON.
+    pub(super) fn write(&self, document: &[u8], form: &mut Form) {
+        form.clear();
         if !self.ignored.is_empty() {
-            let kept = self.kept(document);
-            self.write_kept(&kept, out);
+            self.write_kept(&self.kept(document), form);
         } else if self.exact {
-            write_without_system_fields(document, out);
+            write_without_system_fields(document, form.bytes_mut());
         } else {
-            write_object(document, true, MAX_DEPTH, out);
+            write_object(document, true, form);
         }
     }
 
@@ -49,95 +44,47 @@ impl Content {
         kept
     }
 
-    fn write_kept(&self, kept: &[u8], out: &mut Vec<u8>) {
+    fn write_kept(&self, kept: &[u8], form: &mut Form) {
         if self.exact {
-            out.extend_from_slice(kept);
+            form.bytes_mut().extend_from_slice(kept);
         } else {
-            write_object(kept, false, MAX_DEPTH, out);
+            write_object(kept, false, form);
         }
     }
 
     /// Whether two values have the same content.
     pub(super) fn is_same_value(&self, a: &[u8], b: &[u8]) -> bool {
         let form = |value: &[u8]| {
-            let mut form = Vec::new();
-            write_value(value, MAX_DEPTH, &mut form);
+            let mut form = Form::default();
+            if form.write_value(value).is_err() {
+                write_raw(value, &mut form);
+            }
             form
         };
-        a == b || (!self.exact && form(a) == form(b))
+        a == b || (!self.exact && form(a).bytes() == form(b).bytes())
     }
 }
 
 /// Whether two documents, which are validated JSON, have the same content.
 pub(crate) fn has_same_content(a: &[u8], b: &[u8]) -> bool {
     let form = |document: &[u8]| {
-        let mut form = Vec::new();
+        let mut form = Form::default();
         Content::default().write(document, &mut form);
         form
     };
-    form(a) == form(b)
+    form(a).bytes() == form(b).bytes()
 }
 
-/// Appends the canonical form of a value: a scalar of a partition key, for example.
-pub(super) fn write_scalar(value: &[u8], out: &mut Vec<u8>) {
-    write_value(value, MAX_DEPTH, out);
-}
-
-fn write_value(value: &[u8], depth: usize, out: &mut Vec<u8>) {
-    match value.first() {
-        Some(b'{') if depth > 0 => write_object(value, false, depth - 1, out),
-        Some(b'[') if depth > 0 => {
-            out.push(b'[');
-            for element in elements(value) {
-                write_value(element, depth - 1, out);
-            }
-            out.push(b']');
-        }
-        Some(b'{' | b'[') => write_text(b'r', value, out),
-        Some(b'"') => write_text(b's', &decoded(&value[1..value.len() - 1]), out),
-        Some(literal @ (b't' | b'f' | b'n')) => out.push(*literal),
-        _ => write_number(value, out),
+fn write_object(object: &[u8], is_document: bool, form: &mut Form) {
+    if form.write_object(object, is_document, |_| ()).is_err() {
+        write_raw(object, form);
     }
 }
 
-fn write_text(kind: u8, text: &[u8], out: &mut Vec<u8>) {
-    out.push(kind);
-    out.extend_from_slice(&(text.len() as u64).to_le_bytes()[..5]);
-    out.extend_from_slice(text);
-}
-
-fn decoded(raw: &[u8]) -> Cow<'_, [u8]> {
-    if memchr::memchr(b'\\', raw).is_some() {
-        decode_string(raw)
-    } else {
-        Cow::Borrowed(raw)
-    }
-}
-
-fn write_object(object: &[u8], without_system_fields: bool, depth: usize, out: &mut Vec<u8>) {
-    let mut sorted: Vec<(Cow<'_, [u8]>, &[u8])> = Vec::with_capacity(24);
-    for member in members(object) {
-        let name = decoded(member.raw_name);
-        if without_system_fields && is_system_field(&name) {
-            continue;
-        }
-        sorted.push((name, member.value));
-    }
-    // Stable, so that the last of several with one name is the last here.
-    sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
-    out.push(b'{');
-    for (at, (name, value)) in sorted.iter().enumerate() {
-        if sorted.get(at + 1).is_some_and(|(next, _)| next == name) {
-            continue;
-        }
-        write_text(b's', name, out);
-        write_value(value, depth, out);
-    }
-    out.push(b'}');
-}
-
-fn is_system_field(name: &[u8]) -> bool {
-    name.first() == Some(&b'_') && SYSTEM_FIELDS.iter().any(|field| field.as_bytes() == name)
+/// What is no valid JSON is compared as text.
+fn write_raw(text: &[u8], form: &mut Form) {
+    form.clear();
+    write_text(b'r', text, form.bytes_mut());
 }
 
 #[cfg(test)]
@@ -145,9 +92,9 @@ mod tests {
     use super::*;
 
     fn form(document: &str) -> Vec<u8> {
-        let mut form = Vec::new();
+        let mut form = Form::default();
         Content::default().write(document.as_bytes(), &mut form);
-        form
+        form.bytes().to_vec()
     }
 
     #[test]
@@ -217,9 +164,9 @@ mod tests {
             ignored: Ignored::default(),
         };
         let form = |document: &str| {
-            let mut form = Vec::new();
+            let mut form = Form::default();
             exact.write(document.as_bytes(), &mut form);
-            form
+            form.bytes().to_vec()
         };
         assert_eq!(form(r#"{"a":1,"_ts":5}"#), form(r#"{"_ts":6,"a":1}"#));
         assert_ne!(form(r#"{"a":1}"#), form(r#"{"a":1.0}"#));

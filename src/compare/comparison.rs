@@ -11,6 +11,7 @@ use super::digest::{Bucket, Digest};
 use super::examine::{
     Coarse, Contents, Keeper, Kind, Pairs, SOURCE, Sorted, Sorter, TARGET, TooMany,
 };
+use super::form::Form;
 use super::hashes::Name;
 use super::keyed::Keyer;
 use super::memory::Memory;
@@ -124,17 +125,15 @@ impl Comparison {
             let filter = (!self.sides[side].is_container()).then_some(self.memory.filter);
             Coarse {
                 digest: Digest::new(self.keyers[side].buckets(), filter),
-                buffer: Vec::new(),
+                buffer: Form::default(),
             }
         };
         let read = self.read(Selection::All, visitor).await?;
-        for (coarse, known) in read.iter().zip(&self.documents) {
-            known.store(coarse.digest.documents, Ordering::Relaxed);
+        let digests = read.map(|coarse| coarse.digest.close());
+        for (digest, known) in digests.iter().zip(&self.documents) {
+            known.store(digest.documents, Ordering::Relaxed);
         }
-        Ok(read.map(|mut coarse| {
-            coarse.digest.close();
-            coarse.digest
-        }))
+        Ok(digests)
     }
 
     /// Compares the documents of these buckets one by one, in as many readings as the memory needs.
@@ -225,7 +224,7 @@ impl Comparison {
             side,
             max,
             sorted: Arc::clone(&sorted),
-            buffer: Vec::new(),
+            buffer: Form::default(),
         };
         self.read(selection, visitor).await?;
         let sorted = sorted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -249,7 +248,7 @@ impl Comparison {
         let visitor = |side| Keeper {
             side,
             kept: Arc::clone(&kept),
-            buffer: Vec::new(),
+            buffer: Form::default(),
         };
         self.read(Selection::Names(names), visitor).await?;
         Ok(std::mem::take(

@@ -11,21 +11,43 @@ use super::hashes::{Hashes, Name};
 /// The number of a small range of hashed keys.
 pub(super) type Bucket = u32;
 
-/// The bits of a filter that each document sets.
-const FILTER_BITS: u32 = 3;
-
 /// The digest of a side.
 #[derive(Debug)]
 pub(super) struct Digest {
-    sums: Vec<u128>,
-    counts: Vec<u32>,
-    uncertain: Vec<bool>,
+    ranges: Vec<Range>,
     /// What was seen of files.
     seen: Option<Seen>,
+    /// What was added last, which is not in the ranges yet.
+    pending: Vec<Pending>,
     /// Documents, and their bytes.
     pub(super) documents: u64,
     pub(super) bytes: u64,
 }
+
+/// The documents of a small range.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Range {
+    /// The sum of their hashes, in two halves.
+    sum: [u64; 2],
+    count: u32,
+    is_uncertain: bool,
+}
+
+/// The bytes of a range in a digest.
+pub(super) const RANGE_BYTES: u64 = size_of::<Range>() as u64;
+
+/// A record that was added.
+#[derive(Debug, Clone, Copy)]
+struct Pending {
+    bucket: Bucket,
+    may_repeat: bool,
+    name: Name,
+    /// The hash of the document; none if it is deleted.
+    document: Option<u128>,
+}
+
+/// Records that are added to the ranges at once: each of them waits for memory, but not for that of the one before.
+const PENDING: usize = 64;
 
 /// What a record leaves of its document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,14 +58,25 @@ pub(super) enum Left {
     Nothing,
 }
 
+impl Range {
+    fn add(&mut self, document: u128) {
+        let [low, high] = self.sum;
+        let sum = (u128::from(high) << 64 | u128::from(low)).wrapping_add(document);
+        self.sum = [sum as u64, (sum >> 64) as u64];
+        match self.count.checked_add(1) {
+            Some(count) => self.count = count,
+            None => self.is_uncertain = true,
+        }
+    }
+}
+
 impl Digest {
     /// The digest of so many ranges. Files have a filter of so many bytes.
     pub(super) fn new(buckets: u32, filter_bytes: Option<usize>) -> Self {
         Self {
-            sums: vec![0; buckets as usize],
-            counts: vec![0; buckets as usize],
-            uncertain: vec![false; buckets as usize],
+            ranges: vec![Range::default(); buckets as usize],
             seen: filter_bytes.map(Seen::new),
+            pending: Vec::with_capacity(PENDING),
             documents: 0,
             bytes: 0,
         }
@@ -58,78 +91,105 @@ impl Digest {
         left: Left,
         may_repeat: bool,
     ) {
-        let at = bucket as usize;
-        let Left::Content(content) = left else {
-            // A document that did not come before is none anyway.
-            let came_before = self.seen.as_ref().is_none_or(|seen| seen.may_have(name));
-            self.uncertain[at] |= came_before;
-            return;
+        let document = match left {
+            Left::Content(content) => Some(hashes.document(name, content)),
+            Left::Nothing => None,
         };
-        let came_before = self.seen.as_mut().is_some_and(|seen| seen.insert(name));
-        self.uncertain[at] |= came_before || may_repeat;
-        self.sums[at] = self.sums[at].wrapping_add(hashes.document(name, content));
-        match self.counts[at].checked_add(1) {
-            Some(count) => self.counts[at] = count,
-            None => self.uncertain[at] = true,
+        self.pending.push(Pending {
+            bucket,
+            may_repeat,
+            name,
+            document,
+        });
+        if self.pending.len() == PENDING {
+            self.flush();
         }
-        self.documents += 1;
+    }
+
+    /// Adds what is pending to the ranges.
+    fn flush(&mut self) {
+        for record in self.pending.drain(..) {
+            let range = &mut self.ranges[record.bucket as usize];
+            let Some(document) = record.document else {
+                // A document that did not come before is none anyway.
+                let seen = self.seen.as_ref();
+                range.is_uncertain |= seen.is_none_or(|seen| seen.may_have(record.name));
+                continue;
+            };
+            let seen = self.seen.as_mut();
+            let came_before = seen.is_some_and(|seen| seen.insert(record.name));
+            range.is_uncertain |= came_before || record.may_repeat;
+            range.add(document);
+            self.documents += 1;
+        }
     }
 
     /// How many records came in a range.
     pub(super) fn count(&self, bucket: Bucket) -> u64 {
-        self.counts[bucket as usize].into()
+        self.ranges[bucket as usize].count.into()
     }
 
-    /// The ranges whose documents have to be compared one by one.
+    /// The ranges whose documents have to be compared one by one. Both digests are closed.
     pub(super) fn unlike(&self, other: &Self) -> Vec<Bucket> {
-        let differs = |at: &usize| {
-            let at = *at;
-            self.uncertain[at]
-                || other.uncertain[at]
-                || self.counts[at] != other.counts[at]
-                || self.sums[at] != other.sums[at]
-        };
-        let all = 0..self.sums.len();
-        all.filter(differs).map(|at| at as Bucket).collect()
+        let all = self.ranges.iter().zip(&other.ranges).enumerate();
+        let unlike = all.filter(|(_, (a, b))| a.is_uncertain || b.is_uncertain || a != b);
+        unlike.map(|(at, _)| at as Bucket).collect()
     }
 
-    /// Frees the filter, once everything was added.
-    pub(super) fn close(&mut self) {
+    /// Everything was added: frees what that needed.
+    pub(super) fn close(mut self) -> Self {
+        self.flush();
         self.seen = None;
+        self.pending = Vec::new();
+        self
     }
 }
 
+/// The bits of a filter that each document sets: one in each word of a line.
+const LINE: usize = 8;
+
 /// A filter of names: it may take a name that it has not seen for one that it has, never the other way round.
+///
+/// A name has one line, which is in the cache as a whole, and a bit in each of its words.
 #[derive(Debug)]
 struct Seen {
-    bits: Vec<u64>,
+    lines: Vec<[u64; LINE]>,
 }
 
 impl Seen {
     fn new(bytes: usize) -> Self {
+        let lines = bytes / size_of::<[u64; LINE]>();
+        // The largest power of two that is not more.
+        let lines = 1 << lines.max(64).ilog2();
         Self {
-            bits: vec![0; (bytes / 8).next_power_of_two().max(1024)],
+            lines: vec![[0; LINE]; lines],
         }
     }
 
-    fn places(&self, name: Name) -> impl Iterator<Item = (usize, u64)> + use<> {
-        let mask = self.bits.len() * 64 - 1;
-        (0..FILTER_BITS).map(move |turn| {
-            let bit = (name >> (turn * 40)) as usize & mask;
-            (bit / 64, 1 << (bit % 64))
-        })
+    /// The line of a name, and its bits there.
+    #[inline]
+    fn place(&self, name: Name) -> (usize, [u64; LINE]) {
+        let line = (name >> 64) as usize & (self.lines.len() - 1);
+        (
+            line,
+            std::array::from_fn(|word| 1 << ((name >> (word * 6)) as u64 % 64)),
+        )
     }
 
     fn may_have(&self, name: Name) -> bool {
-        self.places(name).all(|(at, bit)| self.bits[at] & bit != 0)
+        let (line, bits) = self.place(name);
+        let mut words = self.lines[line].iter().zip(bits);
+        words.all(|(word, bit)| word & bit != 0)
     }
 
     /// Adds a name, and returns whether it may have been there.
+    #[inline]
     fn insert(&mut self, name: Name) -> bool {
+        let (line, bits) = self.place(name);
         let mut was_there = true;
-        for (at, bit) in self.places(name) {
-            was_there &= self.bits[at] & bit != 0;
-            self.bits[at] |= bit;
+        for (word, bit) in self.lines[line].iter_mut().zip(bits) {
+            was_there &= *word & bit != 0;
+            *word |= bit;
         }
         was_there
     }
@@ -155,7 +215,7 @@ mod tests {
             let bucket = (*number % u64::from(BUCKETS)) as Bucket;
             digest.add(hashes, bucket, name, left, false);
         }
-        digest
+        digest.close()
     }
 
     /// Planted differences, each with whether the digests of the sides have to show it.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Result, anyhow};
 
 use super::digest::{Bucket, Digest, Left};
+use super::form::Form;
 use super::hashes::Name;
 use super::keyed::{Address, Keyed, Keyer};
 use super::visitor::Visitor;
@@ -67,14 +68,14 @@ impl Kind {
 /// Adds the records of a side to its digest.
 pub(super) struct Coarse {
     pub(super) digest: Digest,
-    pub(super) buffer: Vec<u8>,
+    pub(super) buffer: Form,
 }
 
 impl Visitor for Coarse {
     fn visit(&mut self, keyer: &Keyer, record: Keyed<'_>, may_repeat: bool) -> Result<()> {
         let document = record.document.as_deref();
         self.digest.bytes += document.map_or(0, <[u8]>::len) as u64;
-        let left = keyer.left(document, &mut self.buffer);
+        let left = keyer.left(&record, &mut self.buffer);
         let hashes = &keyer.hashes;
         self.digest
             .add(hashes, record.bucket, record.name, left, may_repeat);
@@ -100,7 +101,7 @@ pub(super) struct Sorter {
     /// The most documents.
     pub(super) max: usize,
     pub(super) sorted: Sorted,
-    pub(super) buffer: Vec<u8>,
+    pub(super) buffer: Form,
 }
 
 impl Visitor for Sorter {
@@ -137,8 +138,8 @@ impl Visitor for Sorter {
     }
 }
 
-pub(super) fn content_of(keyer: &Keyer, record: &Keyed<'_>, buffer: &mut Vec<u8>) -> u128 {
-    match keyer.left(record.document.as_deref(), buffer) {
+pub(super) fn content_of(keyer: &Keyer, record: &Keyed<'_>, buffer: &mut Form) -> u128 {
+    match keyer.left(record, buffer) {
         // Not 0, which is no document.
         Left::Content(content) => content.max(1),
         Left::Nothing => 0,
@@ -173,7 +174,7 @@ pub(super) struct Pairs {
 pub(super) struct Keeper {
     pub(super) side: usize,
     pub(super) kept: Arc<Mutex<Pairs>>,
-    pub(super) buffer: Vec<u8>,
+    pub(super) buffer: Form,
 }
 
 impl Visitor for Keeper {

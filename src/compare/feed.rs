@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use tokio::sync::mpsc;
 
+use super::form::Form;
 use super::heard::Heard;
-use super::selection::Selection;
 use super::side::Place;
 use super::visitor::{Reading, Visitor};
 use crate::cosmos::cursor::{FeedRequest, PageSource};
@@ -161,7 +161,7 @@ pub(super) async fn read_container<V: Visitor>(reading: Reading, mut visitor: V)
                 let pin = pin.and_then(|pin| pin.lsn);
                 visit_page(&reading, &page, pin, position.lsn, &mut visitor)?;
                 shares.read_to(range, position.lsn);
-                if matches!(*reading.selection, Selection::All) {
+                if reading.selection.is_all() {
                     reading.done.reads_share(shares.mean());
                 }
             }
@@ -207,13 +207,7 @@ async fn partitions(
     const PAUSE: Duration = Duration::from_millis(50);
     const LOOKS_OF_LIST: u32 = 20;
     let is_followed = heard.floor().is_some();
-    // In a task of its own: the driver never ends a later list if one is given up in the middle.
-    let list = || {
-        let client = Arc::clone(&connected.client);
-        let listed =
-            tokio::spawn(async move { client.list_partitions(refresh || is_followed).await });
-        async move { listed.await.context("the list ended unexpectedly")? }
-    };
+    let list = || connected.client.list_partitions(refresh || is_followed);
     let mut partitions = list().await?;
     for look in 1..LOOKS {
         if !partitions.iter().any(|one| heard.will_know(&one.id)) {
@@ -256,13 +250,15 @@ fn visit_page<V: Visitor>(
 ) -> Result<()> {
     let keyer = &reading.keyer;
     let is_within = matches!((page_lsn, pin), (Some(lsn), Some(pin)) if lsn <= pin);
+    let mut form = Form::default();
     for item in page.items() {
         let may_repeat = !is_within
             && match (Change::of(item).lsn(), pin) {
                 (Some(lsn), Some(pin)) => lsn > pin,
                 _ => true,
             };
-        let visited = keyer.item(item, |keyed| {
+        let written = reading.selection.is_all().then_some(&mut form);
+        let visited = keyer.item(item, written, |keyed| {
             if reading.selection.wants(keyed.bucket, keyed.name) {
                 visitor.visit(keyer, keyed, may_repeat)
             } else {

@@ -8,13 +8,14 @@ use azure_data_cosmos_driver::models::PartitionKeyDefinition;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::canonical::{Content, write_scalar};
+use super::canonical::Content;
 use super::digest::{Bucket, Left};
+use super::form::{Form, write_string};
 use super::hashes::{Hashes, Name};
 use crate::cosmos::epk::{hash_of_partition_key, key_text, no_value, partition_key};
 use crate::error::{usage, with_hint};
 use crate::feed::RecordForm;
-use crate::feed::page::{ItemRef, Page, elements, members};
+use crate::feed::page::{ItemRef, Member, Page, elements, members};
 use crate::render::change::{KeyPath, value_at};
 use crate::replay::{Action, Defect, Interpreter, Meaning, SourceItem};
 
@@ -51,6 +52,8 @@ pub(super) struct Keyed<'a> {
     pub(super) name: Name,
     /// The document that is left; none if it is deleted.
     pub(super) document: Option<Cow<'a, [u8]>>,
+    /// What is compared of it, if that was written when its key was found.
+    form: Option<&'a [u8]>,
     /// Which document of the side it is, where two of them can become one.
     pub(super) origin: Option<SourceItem>,
     /// The JSON text of its id, and that of the values of its partition key.
@@ -113,13 +116,23 @@ impl Keyer {
         1 << self.bucket_bits
     }
 
-    /// Passes what the record of a file means to `visit`, if it means anything.
+    /// Passes what the record of a file means to `visit`, if it means anything. With `written` every document is compared,
+    /// so what is compared of it is written there in one pass with its key.
     pub(super) fn record(
         &self,
         json: &Bytes,
         form: Option<RecordForm>,
+        written: Option<&mut Form>,
         visit: impl FnOnce(Keyed<'_>) -> Result<()>,
     ) -> Result<Result<(), Unusable>> {
+        // Whatever is unusual is looked at once more below.
+        if form != Some(RecordForm::Changes)
+            && self.is_direct()
+            && let Some(written) = written
+            && let Some(keyed) = self.written(json, form.is_none(), written)
+        {
+            return visit(keyed).map(Ok);
+        }
         if form == Some(RecordForm::Documents) && self.is_direct() {
             let page = match Page::of_document(json.clone()) {
                 Ok(page) => page,
@@ -137,13 +150,19 @@ impl Keyer {
     pub(super) fn item(
         &self,
         item: ItemRef<'_>,
+        written: Option<&mut Form>,
         visit: impl FnOnce(Keyed<'_>) -> Result<()>,
     ) -> Result<Result<(), Unusable>> {
         if self.is_direct()
             && let Some(document) = item.document()
-            && let Some(keyed) = self.document(document)
         {
-            return visit(keyed).map(Ok);
+            let keyed = match written {
+                Some(written) if self.content.is_plain() => self.written(document, false, written),
+                _ => self.document(document),
+            };
+            if let Some(keyed) = keyed {
+                return visit(keyed).map(Ok);
+            }
         }
         self.meaning(self.interpreter.interpret_item(item), visit)
     }
@@ -187,26 +206,46 @@ impl Keyer {
 
     /// A document that is compared as it is; none if there is anything unusual about its id or its key.
     fn document<'a>(&self, document: &'a [u8]) -> Option<Keyed<'a>> {
+        let mut found = Found::of(&self.key_paths);
+        members(document).for_each(|member| found.take(member));
+        self.found(found, document, None)
+    }
+
+    /// The same with what is compared of it; none also if it is not a document. If nothing says what it is, it is one if it
+    /// has an id, which no envelope of a change has, and is not marked as deleted, as the deletions of `tail` are.
+    fn written<'a>(
+        &self,
+        document: &'a [u8],
+        is_undeclared: bool,
+        form: &'a mut Form,
+    ) -> Option<Keyed<'a>> {
+        if !self.content.is_plain() {
+            return None;
+        }
+        let mut found = Found::of(&self.key_paths);
+        form.clear();
+        let written = form.write_object(document, true, |member| found.take(member));
+        written.ok()?;
+        if is_undeclared && found.is_marked {
+            return None;
+        }
+        self.found(found, document, Some(form.bytes()))
+    }
+
+    fn found<'a>(
+        &self,
+        found: Found<'a, '_>,
+        document: &'a [u8],
+        form: Option<&'a [u8]>,
+    ) -> Option<Keyed<'a>> {
         /// The quotes belong to it.
         const PLAIN_ID: std::ops::RangeInclusive<usize> = 3..=1025;
-        let mut id = None;
-        let mut values: Vec<Cow<'a, [u8]>> = vec![Cow::Borrowed(b"{}"); self.key_paths.len()];
-        for member in members(document) {
-            if member.is_named("id") {
-                id = Some(member.value);
-            }
-            for (path, value) in self.key_paths.iter().zip(&mut values) {
-                if member.is_named(&path[0]) {
-                    let found = match path.len() {
-                        1 => Some(member.value),
-                        _ => value_at(member.value, &path[1..]),
-                    };
-                    *value = Cow::Borrowed(found.unwrap_or(b"{}"));
-                }
-            }
-        }
-        let id = id.filter(|id| id.first() == Some(&b'"') && PLAIN_ID.contains(&id.len()))?;
-        self.keyed(Cow::Borrowed(id), values, Some(Cow::Borrowed(document)))
+        let id = found
+            .id
+            .filter(|id| id.first() == Some(&b'"') && PLAIN_ID.contains(&id.len()))?;
+        let document = Some(Cow::Borrowed(document));
+        let keyed = self.keyed(Cow::Borrowed(id), found.values, document)?;
+        Some(Keyed { form, ..keyed })
     }
 
     fn keyed<'a>(
@@ -215,12 +254,13 @@ impl Keyer {
         values: Vec<Cow<'a, [u8]>>,
         document: Option<Cow<'a, [u8]>>,
     ) -> Option<Keyed<'a>> {
-        let mut form = Vec::with_capacity(64);
+        let mut form = Vec::with_capacity(96);
         for value in &values {
             match value.first()? {
                 // The service, too, takes an object or an array for no value.
                 b'{' | b'[' => form.push(b'u'),
-                b'"' | b't' | b'f' | b'n' => write_scalar(value, &mut form),
+                b'"' => write_string(value, &mut form),
+                literal @ (b't' | b'f' | b'n') => form.push(*literal),
                 _ => {
                     // A key is hashed as a double, whatever its text is.
                     let number: f64 = std::str::from_utf8(value).ok()?.parse().ok()?;
@@ -233,12 +273,13 @@ impl Keyer {
                 }
             }
         }
-        write_scalar(&id, &mut form);
+        write_string(&id, &mut form);
         let name = self.hashes.name(&form);
         Some(Keyed {
             bucket: self.bucket(name, &values)?,
             name,
             document,
+            form: None,
             origin: None,
             id,
             key: values,
@@ -263,12 +304,50 @@ impl Keyer {
     }
 
     /// What is left of a document, as a digest adds it. `buffer` is reused.
-    pub(super) fn left(&self, document: Option<&[u8]>, buffer: &mut Vec<u8>) -> Left {
-        let Some(document) = document else {
+    pub(super) fn left(&self, record: &Keyed<'_>, buffer: &mut Form) -> Left {
+        let Some(document) = &record.document else {
             return Left::Nothing;
         };
-        buffer.clear();
+        if let Some(form) = record.form {
+            return Left::Content(self.hashes.content(form));
+        }
         self.content.write(document, buffer);
-        Left::Content(self.hashes.content(buffer))
+        Left::Content(self.hashes.content(buffer.bytes()))
+    }
+}
+
+/// The id and the partition key of a document, as far as its members were seen.
+struct Found<'a, 'k> {
+    paths: &'k [KeyPath],
+    id: Option<&'a [u8]>,
+    values: Vec<Cow<'a, [u8]>>,
+    /// Whether it has the mark of a deletion.
+    is_marked: bool,
+}
+
+impl<'a, 'k> Found<'a, 'k> {
+    fn of(paths: &'k [KeyPath]) -> Self {
+        Self {
+            paths,
+            id: None,
+            values: vec![Cow::Borrowed(b"{}"); paths.len()],
+            is_marked: false,
+        }
+    }
+
+    fn take(&mut self, member: Member<'a>) {
+        if member.is_named("id") {
+            self.id = Some(member.value);
+        }
+        self.is_marked |= member.is_named("_deleted");
+        for (path, value) in self.paths.iter().zip(&mut self.values) {
+            if member.is_named(&path[0]) {
+                let found = match path.len() {
+                    1 => Some(member.value),
+                    _ => value_at(member.value, &path[1..]),
+                };
+                *value = Cow::Borrowed(found.unwrap_or(b"{}"));
+            }
+        }
     }
 }

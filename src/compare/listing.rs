@@ -21,6 +21,8 @@ const SIDES: [&str; 2] = ["source", "target"];
 pub(super) struct Listing {
     out: Out,
     has_values: bool,
+    /// The container that its lines name, where it is of several.
+    container: Option<String>,
 }
 
 enum Out {
@@ -33,7 +35,8 @@ enum Out {
 }
 
 impl Listing {
-    /// Opens the report at `place`, if there is to be one. A file is created, or begins anew.
+    /// Opens the report at `place`, if there is to be one. A file is created, or begins anew, unless it is that of
+    /// several comparisons.
     ///
     /// # Errors
     ///
@@ -41,7 +44,8 @@ impl Listing {
     pub(super) fn open(
         place: Option<&Location>,
         has_values: bool,
-        sides: [&Side; 2],
+        sides: &[&Side],
+        of_several: Option<&str>,
     ) -> Result<Self> {
         let out = match place {
             None => Out::Nowhere,
@@ -54,29 +58,42 @@ impl Listing {
                     ));
                 }
                 let mut options = fs_err::OpenOptions::new();
-                options.write(true).create(true).truncate(true);
+                let continues = of_several.is_some();
+                options.create(true).append(continues);
+                options.write(true).truncate(!continues);
                 let file = open_plain_quietly(path, &mut options)?;
                 let file = std::io::BufWriter::new(file.into_file());
                 Out::File { file, name }
             }
             Some(_) => Out::StandardOutput,
         };
-        Ok(Self { out, has_values })
+        Ok(Self {
+            out,
+            has_values,
+            container: of_several.map(str::to_owned),
+        })
     }
 
     /// Appends the line of a document.
     pub(super) fn write(&mut self, kind: Kind, pair: &Pair, content: &Content) -> Result<()> {
+        if matches!(self.out, Out::Nowhere) {
+            return Ok(());
+        }
+        let start = start(kind.name(), self.container.as_deref());
+        self.write_line(&line(start, pair, content, self.has_values))
+    }
+
+    fn write_line(&mut self, line: &[u8]) -> Result<()> {
         match &mut self.out {
             Out::Nowhere => Ok(()),
             Out::StandardOutput => {
-                let line = line(kind, pair, content, self.has_values);
-                let line = String::from_utf8_lossy(&line);
+                let line = String::from_utf8_lossy(line);
                 let line = format!("{}\n", escape_json(line.trim_end_matches('\n')));
                 let written = std::io::stdout().lock().write_all(line.as_bytes());
                 written.context("cannot write to standard output")
             }
             Out::File { file, name } => {
-                let written = file.write_all(&line(kind, pair, content, self.has_values));
+                let written = file.write_all(line);
                 written.with_context(|| format!("cannot write {name}"))
             }
         }
@@ -102,8 +119,38 @@ impl Listing {
     }
 }
 
-fn line(kind: Kind, pair: &Pair, content: &Content, has_values: bool) -> Vec<u8> {
-    let mut line = format!("{{\"kind\":\"{}\"", kind.name()).into_bytes();
+/// Begins the report of several comparisons.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn begin_report(place: Option<&Location>) -> Result<()> {
+    Listing::open(place, false, &[], None)?.finish()
+}
+
+/// Adds a container that only one side has to the report of several.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn list_container(place: Option<&Location>, kind: &str, container: &str) -> Result<()> {
+    let mut listing = Listing::open(place, false, &[], Some(container))?;
+    let start = start(kind, Some(container));
+    listing.write_line(format!("{start}}}\n").as_bytes())?;
+    listing.finish()
+}
+
+/// How a line begins.
+fn start(kind: &str, container: Option<&str>) -> String {
+    let container = match container {
+        Some(name) => format!(",\"container\":{}", serde_json::Value::from(name)),
+        None => String::new(),
+    };
+    format!("{{\"kind\":\"{kind}\"{container}")
+}
+
+fn line(start: String, pair: &Pair, content: &Content, has_values: bool) -> Vec<u8> {
+    let mut line = start.into_bytes();
     if let Some(address) = &pair.address {
         let names = format!(",\"partitionKey\":{},\"id\":{}", address.key, address.id);
         line.extend_from_slice(names.as_bytes());

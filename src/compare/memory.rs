@@ -1,7 +1,7 @@
 //! How the memory of a comparison is divided.
 
-/// Bytes of a bucket in one digest: its sum, its count, and whether it is uncertain.
-const BUCKET_BYTES: u64 = 16 + 4 + 1;
+use super::digest::RANGE_BYTES;
+
 /// Bytes of a document whose contents are compared, with the free space of its map.
 const SORTED_BYTES: u64 = 160;
 /// Bytes of a document whose text is kept, beside the text.
@@ -22,15 +22,15 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Divides so many bytes: a quarter for both digests, a quarter for both filters, and, once these are done, half for
-    /// documents.
+    /// Divides so many bytes: a quarter for both digests, one for the filter of each side, and, once these are done, half
+    /// for documents.
     pub(super) fn of(bytes: u64) -> Self {
         let quarter = bytes / 4;
-        let buckets = (quarter / (2 * BUCKET_BYTES)).clamp(1 << 10, 1 << 24);
+        let buckets = (quarter / (2 * RANGE_BYTES)).clamp(1 << 10, 1 << 24);
         let half = usize::try_from(bytes / 2).unwrap_or(usize::MAX);
         Self {
             bucket_bits: buckets.ilog2(),
-            filter: half / 4,
+            filter: half / 2,
             sorted: (bytes / 2 / SORTED_BYTES).max(10_000),
             kept: (quarter / KEPT_BYTES).max(1000),
             texts: (half / 2).max(8 << 20),
@@ -46,7 +46,7 @@ mod tests {
     fn a_share_of_the_memory_is_for_each_step() {
         let memory = Memory::of(128 << 20);
         assert_eq!(memory.bucket_bits, 19);
-        assert_eq!(memory.filter, 16 << 20);
+        assert_eq!(memory.filter, 32 << 20);
         assert!(memory.sorted > 400_000, "{memory:?}");
         // The smallest.
         assert!(Memory::of(0).bucket_bits >= 10);

@@ -1,7 +1,7 @@
 //! Compares two sides, each an export or a container, document by document.
 //!
 //! ```text
-//! record or item ─► keyer: which document, what is left of it       keyed.rs, canonical.rs
+//! record or item ─► keyer: which document, what is left of it       keyed.rs, form.rs
 //!    │ first reading, of everything
 //!    ▼
 //!  digest of each side: sums of hashes by range of hashed keys       digest.rs
@@ -26,6 +26,7 @@ mod digest;
 mod examine;
 mod feed;
 mod follow;
+mod form;
 mod hashes;
 mod heard;
 mod ignored;
@@ -43,4 +44,6 @@ mod start;
 mod visitor;
 
 pub(crate) use canonical::has_same_content;
+pub use listing::{begin_report, list_container};
+pub use outcome::Compared;
 pub use start::{Sides, compare};

@@ -6,12 +6,13 @@ use crate::feed::page::scientific;
 const MAX_PLAIN_DIGITS: usize = 15;
 
 /// Appends the canonical form of a number: its double, if the text is one that a double is written as, such as `1.0`,
-/// `1e2` or `0.10000000000000001`; otherwise its exact digits, such as those of an integer that no double holds.
+/// `1e2` or `0.10000000000000001`; otherwise its exact digits, such as those of an integer that no double holds. An integer
+/// of 64 bits has all its digits, also if they are those that a double near it is written with.
 pub(super) fn write_number(text: &[u8], out: &mut Vec<u8>) {
-    if let Some(whole) = short_whole(text) {
-        return write_double(whole as f64, out);
+    if let Some(double) = short_decimal(text) {
+        return write_double(double, out);
     }
-    match double_of(text) {
+    match double_of(text).filter(|double| !is_another_integer(text, *double)) {
         Some(double) => write_double(double, out),
         None => {
             out.push(b'e');
@@ -32,23 +33,31 @@ fn write_double(double: f64, out: &mut Vec<u8>) {
     out.extend_from_slice(&double.to_bits().to_be_bytes());
 }
 
-/// A whole number with few digits, which most numbers are.
-fn short_whole(text: &[u8]) -> Option<i64> {
-    let (negative, digits) = match text {
+/// A number with few digits and no exponent, which most numbers are. Its digits and the power of ten are doubles, so
+/// their quotient is the double that is nearest to it.
+fn short_decimal(text: &[u8]) -> Option<f64> {
+    const POWERS: [f64; MAX_PLAIN_DIGITS + 1] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+    ];
+    let (is_negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),
     };
     if digits.is_empty() || digits.len() > MAX_PLAIN_DIGITS {
         return None;
     }
-    let mut value = 0_i64;
-    for digit in digits {
-        if !digit.is_ascii_digit() {
-            return None;
+    let mut value = 0_u64;
+    let mut point = None;
+    for (at, digit) in digits.iter().enumerate() {
+        match digit {
+            b'0'..=b'9' => value = value * 10 + u64::from(digit - b'0'),
+            b'.' if point.is_none() => point = Some(at),
+            _ => return None,
         }
-        value = value * 10 + i64::from(digit - b'0');
     }
-    Some(if negative { -value } else { value })
+    let places = point.map_or(0, |point| digits.len() - point - 1);
+    let double = value as f64 / POWERS[places];
+    Some(if is_negative { -double } else { double })
 }
 
 /// The double that is written as `text`: in as few digits as it needs, in 17, or in all that it has.
@@ -74,6 +83,17 @@ fn double_of(text: &[u8]) -> Option<f64> {
         || is(format!("{double:.16e}"))
         || (digits > 17 && is(format!("{double:.ALL_DIGITS$e}")));
     is_written_so.then_some(double)
+}
+
+/// Whether `text` is an integer of 64 bits, without point and exponent, that `double` is not.
+fn is_another_integer(text: &[u8], double: f64) -> bool {
+    let integer = std::str::from_utf8(text).ok();
+    let integer = integer.and_then(|text| text.parse::<i128>().ok());
+    let is_of_64_bits = |integer: &i128| integer.unsigned_abs() <= u128::from(u64::MAX);
+    // The cast is exact: a double that is near such an integer is one itself.
+    integer
+        .filter(is_of_64_bits)
+        .is_some_and(|integer| double as i128 != integer)
 }
 
 #[cfg(test)]
@@ -108,6 +128,8 @@ mod tests {
                 "1234567890123456789012345678905e-1",
             ),
             ("100000000000000000000000", "1e23"),
+            ("72057594037927936", "7.205759403792794e16"),
+            ("-9223372036854775808", "-9.223372036854775808e18"),
         ] {
             assert_eq!(form(a), form(b), "{a} {b}");
         }
@@ -121,6 +143,11 @@ mod tests {
             ("9007199254740993", "9007199254740992"),
             ("9007199254740993", "9007199254740994"),
             ("12345678901234567890", "12345678901234567168"),
+            // The same double, in as few digits as it needs and in all.
+            ("72057594037927940", "72057594037927936"),
+            ("-72057594037927940", "-72057594037927936"),
+            ("1234567890123456800", "1234567890123456768"),
+            ("18446744073709552000", "18446744073709551615"),
             ("12345678901234567890", "12345678901234567891"),
             ("1e400", "1e401"),
             ("1e-400", "0"),
@@ -129,6 +156,19 @@ mod tests {
             ("1e99999999999999999999", "1e99999999999999999998"),
         ] {
             assert_ne!(form(a), form(b), "{a} {b}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_short_number_is_the_double_that_is_nearest(whole in 0_u64..10_000_000_000, places in 0_usize..14, minus in proptest::bool::ANY) {
+            let digits = format!("{whole:0>width$}", width = places + 1);
+            let (before, after) = digits.split_at(digits.len() - places);
+            let point = if places > 0 { "." } else { "" };
+            let text = format!("{}{before}{point}{after}", if minus { "-" } else { "" });
+            if let Some(short) = short_decimal(text.as_bytes()) {
+                proptest::prop_assert_eq!(short.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{}", text);
+            }
         }
     }
 }

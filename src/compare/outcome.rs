@@ -18,7 +18,7 @@ use crate::clock;
 use crate::count::count;
 use crate::error::ExitCode;
 use crate::escape::shell_word;
-use crate::report::{CompareSummary, ComparedSummary, Report};
+use crate::report::{CompareSummary, ComparedSummary, Report, SummaryFormat};
 use crate::settings::ComparePlan;
 
 /// How many differences are shown if there is no report.
@@ -305,7 +305,16 @@ fn shown(kind: Kind, pair: &Pair, content: &super::canonical::Content) -> String
     format!("  {:<9} {id} of {key}{paths}", kind.name())
 }
 
-/// Prints the summary, and returns the exit code.
+/// How a comparison ended.
+#[derive(Debug)]
+pub struct Compared {
+    /// The exit code.
+    pub code: ExitCode,
+    /// The summary, which was printed unless it is a part of another one.
+    pub summary: CompareSummary,
+}
+
+/// Prints the summary, and returns it with the exit code.
 pub(super) fn finish(
     found: Found,
     first: Vec<String>,
@@ -313,7 +322,7 @@ pub(super) fn finish(
     comparison: &Comparison,
     plan: &ComparePlan,
     report: &Report,
-) -> Result<ExitCode> {
+) -> Result<Compared> {
     let Found {
         documents,
         tally,
@@ -362,7 +371,9 @@ pub(super) fn finish(
         seconds: begun.elapsed().as_secs_f64(),
         report: plan.report.as_ref().map(ToString::to_string),
     };
-    report.compare_summary(&summary, plan.summary)?;
+    if plan.of_several.is_none() || plan.summary == SummaryFormat::Text {
+        report.compare_summary(&summary, plan.summary)?;
+    }
     if unlisted > 0 && is_listed && !is_cut {
         let limit = if listed >= plan.max_differences {
             "--max-differences"
@@ -376,5 +387,5 @@ pub(super) fn finish(
             if unlisted == 1 { "differs" } else { "differ" },
         ));
     }
-    Ok(code)
+    Ok(Compared { code, summary })
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context, Result};
 
 use super::feed::read_container;
+use super::form::Form;
 use super::keyed::Keyer;
 use super::side::Place;
 use super::visitor::{Reading, Visitor};
@@ -36,6 +37,7 @@ impl Reading {
         };
         let mut before = 0;
         let mut records = 0;
+        let mut form = Form::default();
         for input in inputs {
             let keyer = Keyer {
                 interpreter: self.keyer.interpreter.of_input(input)?,
@@ -51,7 +53,8 @@ impl Reading {
                         .store(before + record.raw_end, Ordering::Relaxed);
                     anyhow::ensure!(!self.stop.is_cancelled(), "stopped");
                 }
-                let visited = keyer.record(&record.json, record.form, |keyed| {
+                let written = self.selection.is_all().then_some(&mut form);
+                let visited = keyer.record(&record.json, record.form, written, |keyed| {
                     if self.selection.wants(keyed.bucket, keyed.name) {
                         visitor.visit(&keyer, keyed, false)
                     } else {

@@ -51,6 +51,10 @@ impl Selection {
         Self::Buckets { wanted, share }
     }
 
+    pub(super) fn is_all(&self) -> bool {
+        matches!(self, Self::All)
+    }
+
     pub(super) fn wants(&self, bucket: Bucket, name: Name) -> bool {
         match self {
             Self::All => true,

@@ -18,7 +18,7 @@ use super::ignored::Ignored;
 use super::keyed::{Keyer, Spread};
 use super::listing::Listing;
 use super::memory::Memory;
-use super::outcome::{self, Ended};
+use super::outcome::{self, Compared, Ended};
 use super::repair::Repair;
 use super::side::{Done, Place, Side, refuse_the_same};
 use crate::clock;
@@ -55,7 +55,7 @@ pub async fn compare(
     monitor: &Monitor,
     report: &Arc<Report>,
     shutdown: &Shutdown,
-) -> Result<ExitCode> {
+) -> Result<Compared> {
     let source_files = files(&plan.source, &plan, report)?;
     let target_files = files(&plan.target, &plan, report)?;
     let connected = connect().await?;
@@ -113,7 +113,12 @@ pub async fn compare(
     let source = side(connected.source, source_files, source_name, has_program);
     let target = side(connected.target, target_files, target_name, false);
     refuse_the_same(&source, &target)?;
-    let listing = Listing::open(plan.report.as_ref(), plan.values, [&source, &target])?;
+    let listing = Listing::open(
+        plan.report.as_ref(),
+        plan.values,
+        &[&source, &target],
+        plan.of_several.as_deref(),
+    )?;
     let repair = match &plan.repair_to {
         Some(directory) => Some(Repair::create(directory, plan.repair_delete)?),
         None => None,
@@ -186,11 +191,11 @@ pub async fn compare(
         repaired,
     } = ended?;
     let times = (begun, started);
-    let code = outcome::finish(summary, first, times, &comparison, &plan, report)?;
+    let compared = outcome::finish(summary, first, times, &comparison, &plan, report)?;
     if let Some(repaired) = repaired {
         outcome::report_repair(&repaired, report);
     }
-    Ok(code)
+    Ok(compared)
 }
 
 /// How the documents of both sides are found.

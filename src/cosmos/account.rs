@@ -7,16 +7,17 @@ use anyhow::{Context, Result};
 use azure_data_cosmos_driver::CosmosDriver;
 use url::Url;
 
-use super::arm::ArmAccount;
+use super::arm::ArmOnDemand;
 use super::auth;
 use super::client::{CosmosClient, HttpVersion};
+use super::companions::make_keys;
 use super::connect::{ensure_regions, open_persistently};
 use super::container::{NewContainer, create_container, ensure_partition_key, resolve_container};
 use super::missing::ContainerMissing;
 use super::options::ConnectOptions;
 use super::retry::Persistence;
 use super::traffic::Traffic;
-use super::transport::Heard;
+use super::transport::{Direct, Heard};
 use crate::error::find;
 
 /// How long a container that the control plane has created may be unknown to the account, and the pause between two looks.
@@ -31,6 +32,8 @@ pub struct CosmosAccount {
     pub(super) options: ConnectOptions,
     pub(super) persistence: Persistence,
     pub(super) heard: Arc<Heard>,
+    pub(super) direct: Arc<Direct>,
+    pub(super) via_arm: Option<ArmOnDemand>,
     pub(super) traffic: Arc<Traffic>,
 }
 
@@ -44,7 +47,8 @@ impl CosmosAccount {
     pub async fn connect(options: &ConnectOptions, persistence: &Persistence) -> Result<Self> {
         let heard = Arc::new(Heard::default());
         let traffic = Arc::new(Traffic::default());
-        let opened = open_persistently(options, &heard, &traffic, persistence);
+        let direct = Arc::new(Direct::new(&options.endpoint, &heard));
+        let opened = open_persistently(options, &heard, &traffic, &direct, persistence);
         let opened = Box::pin(opened).await;
         let (driver, http_version) =
             opened.with_context(|| format!("cannot connect to {}", options.endpoint))?;
@@ -61,6 +65,8 @@ impl CosmosAccount {
             options: options.clone(),
             persistence: persistence.clone(),
             heard,
+            direct,
+            via_arm: ArmOnDemand::of(options),
             traffic,
         })
     }
@@ -89,8 +95,13 @@ impl CosmosAccount {
     pub async fn open_container(&self, create: Option<&NewContainer>) -> Result<CosmosClient> {
         let (driver, options) = (&self.driver, &self.options);
         let (heard, persistence) = (&self.heard, &self.persistence);
-        if let (Some(new), Some(_)) = (create, &options.via_arm) {
-            let arm = Box::pin(ArmAccount::find(options, persistence)).await?;
+        let key_doubt = match create.and_then(|new| new.template.as_ref()) {
+            // The definition names them.
+            Some(template) => Box::pin(make_keys(self, template)).await?,
+            None => None,
+        };
+        if let (Some(new), Some(arm)) = (create, &self.via_arm) {
+            let arm = arm.get(persistence).await?;
             let created = arm.create_container(&options.database, &options.container, new);
             Box::pin(created).await?;
         } else if let Some(new) = create {
@@ -98,7 +109,7 @@ impl CosmosAccount {
         }
         let resolve = || Box::pin(resolve_container(driver, options, heard, persistence));
         let mut container = resolve().await;
-        if create.is_some() && options.via_arm.is_some() {
+        if create.is_some() && self.via_arm.is_some() {
             // The account may know it a moment later than its control plane.
             let started = Instant::now();
             while let Err(error) = &container
@@ -120,9 +131,26 @@ impl CosmosAccount {
             throughput: options.throughput,
             persistence: persistence.clone(),
             heard: Arc::clone(heard),
+            direct: Arc::clone(&self.direct),
             traffic: Arc::clone(&self.traffic),
-            via_arm: options.via_arm.is_some().then(|| Arc::new(options.clone())),
+            via_arm: self.via_arm.clone(),
+            key_doubt,
         })
+    }
+
+    /// Whether the container of the options exists.
+    ///
+    /// # Errors
+    ///
+    /// If its database does not, or that cannot be read.
+    pub(super) async fn has_container(&self) -> Result<bool> {
+        let (heard, persistence) = (&self.heard, &self.persistence);
+        let resolved = resolve_container(&self.driver, &self.options, heard, persistence);
+        match Box::pin(resolved).await {
+            Ok(_) => Ok(true),
+            Err(error) if find::<ContainerMissing>(&error).is_some() => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Endpoint of the account.

@@ -14,6 +14,7 @@ use super::client::operation_options;
 use super::lists::{Entry, List, ListError, read};
 use super::missing;
 use super::offers::{Offers, by_resources, offers_by};
+use super::partitions;
 
 /// Deadline for reading a database.
 const DATABASE_DEADLINE: Duration = Duration::from_secs(20);
@@ -83,18 +84,25 @@ fn key_paths(definition: &RawValue) -> Vec<String> {
 
 /// The resource id in the answer of a database.
 pub(super) fn rid_of(response: CosmosResponse) -> Result<String> {
-    #[derive(Deserialize)]
-    struct Database {
-        #[serde(rename = "_rid")]
-        rid: String,
-    }
+    identity_of(response).map(|identity| identity.rid)
+}
+
+/// Which database it is, and which version of it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Identity {
+    #[serde(rename = "_rid")]
+    pub(super) rid: String,
+    #[serde(rename = "_etag")]
+    pub(super) etag: Option<String>,
+}
+
+/// Which database an answer is about.
+pub(super) fn identity_of(response: CosmosResponse) -> Result<Identity> {
     let body = match response.into_body() {
         ResponseBody::Bytes(body) => body,
         ResponseBody::NoPayload | ResponseBody::Items(_) => bail!("it came without a body"),
     };
-    let database: Database =
-        serde_json::from_slice(&body).context("the answer is not a database")?;
-    Ok(database.rid)
+    serde_json::from_slice(&body).context("the answer is not a database")
 }
 
 /// Whether a name can be part of a request: anything else would name another resource.
@@ -221,11 +229,7 @@ impl CosmosAccount {
                 Err(error) if u16::from(error.status().status_code()) == 404 => return Ok(None),
                 Err(error) => return Err(error.into()),
             };
-            let ranges = self
-                .driver
-                .resolve_all_partition_key_ranges(&reference, false);
-            let ranges = Box::pin(ranges).await?;
-            let ranges = ranges.context("the service did not return them")?;
+            let ranges = partitions::listed(&self.driver, &reference, false).await?;
             Ok(Some(ranges.len()))
         };
         self.persistence.persist(&what, count).await.context(what)

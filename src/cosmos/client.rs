@@ -11,11 +11,12 @@ use azure_data_cosmos_driver::options::{
 };
 use url::Url;
 
+use super::arm::ArmOnDemand;
 use super::definition::ContainerDefinition;
-use super::options::{ConnectOptions, RequestPriority, ThroughputControl};
+use super::options::{RequestPriority, ThroughputControl};
 use super::retry::Persistence;
 use super::traffic::Traffic;
-use super::transport::Heard;
+use super::transport::{Direct, Heard};
 
 /// The version of HTTP that is spoken with an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +36,12 @@ pub struct CosmosClient {
     pub(super) throughput: ThroughputControl,
     pub(super) persistence: Persistence,
     pub(super) heard: Arc<Heard>,
+    pub(super) direct: Arc<Direct>,
     pub(super) traffic: Arc<Traffic>,
-    /// What the control plane is asked with, if it is asked for the throughput.
-    pub(super) via_arm: Option<Arc<ConnectOptions>>,
+    /// The control plane, if it is asked for what the roles for data do not cover.
+    pub(super) via_arm: Option<ArmOnDemand>,
+    /// What is doubtful about the client encryption keys of a container that was to be created, and existed.
+    pub(super) key_doubt: Option<String>,
 }
 
 impl CosmosClient {

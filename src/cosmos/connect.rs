@@ -18,7 +18,7 @@ use super::options::ConnectOptions;
 use super::reach::{Unreachable, reach};
 use super::retry::Persistence;
 use super::traffic::Traffic;
-use super::transport::{BoundedClients, Detour, Heard};
+use super::transport::{BoundedClients, Detour, Direct, Heard};
 use crate::error::{Annotate, usage, with_hint};
 use crate::nearest::{bounded, nearest};
 
@@ -70,17 +70,20 @@ pub(super) async fn open_persistently(
     options: &ConnectOptions,
     heard: &Arc<Heard>,
     traffic: &Arc<Traffic>,
+    direct: &Arc<Direct>,
     persistence: &Persistence,
 ) -> Result<(Arc<CosmosDriver>, HttpVersion)> {
     let credential = auth::credential(&options.credential, &options.token).await?;
+    direct.keep_credential(&credential);
     let what = format!("cannot connect to {}", options.endpoint);
     let started = Instant::now();
     let mut retries = persistence.retries();
     loop {
-        let failed = match Box::pin(open_account(options, &credential, heard, traffic)).await {
-            Ok(opened) => return Ok(opened),
-            Err(failed) => failed,
-        };
+        let failed =
+            match Box::pin(open_account(options, &credential, heard, traffic, direct)).await {
+                Ok(opened) => return Ok(opened),
+                Err(failed) => failed,
+            };
         let tried = retries.clone();
         let reason = || one_line(&format!("{:#}", failed.error));
         let notice = match failed.hope {
@@ -144,6 +147,7 @@ async fn open_account(
     credential: &Credential,
     heard: &Arc<Heard>,
     traffic: &Arc<Traffic>,
+    direct: &Arc<Direct>,
 ) -> Result<(Arc<CosmosDriver>, HttpVersion), OpenFailure> {
     let pool = connection_pool(options, None)
         .map_err(|e| anyhow!(describe(&e)))
@@ -157,7 +161,15 @@ async fn open_account(
     } else {
         HttpVersion::Http11
     };
-    let attempt = create_driver(options, pool, credential, heard, traffic, ANSWER_DEADLINE);
+    let attempt = create_driver(
+        options,
+        pool,
+        credential,
+        heard,
+        traffic,
+        direct,
+        ANSWER_DEADLINE,
+    );
     let mut attempt = Box::pin(attempt);
     // In parallel, so that an address that can be reached costs no time.
     let mut reached = Box::pin(async {
@@ -202,6 +214,7 @@ async fn open_account(
         credential,
         heard,
         traffic,
+        direct,
         HTTP11_ANSWER_DEADLINE,
     );
     match Box::pin(attempt).await {
@@ -243,6 +256,7 @@ async fn create_driver(
     credential: &Credential,
     heard: &Arc<Heard>,
     traffic: &Arc<Traffic>,
+    direct: &Arc<Direct>,
     deadline: Duration,
 ) -> Result<Arc<CosmosDriver>, AccountFailure> {
     let (account, key) = match credential {
@@ -255,7 +269,7 @@ async fn create_driver(
             None,
         ),
     };
-    let clients = BoundedClients::new(options, key, heard, traffic);
+    let clients = BoundedClients::new(options, key, heard, traffic, direct);
     let regions = options.routing.regions.iter().cloned();
     let driver = DriverOptions::builder(account)
         .with_preferred_regions(regions.map(Region::new).collect())

@@ -10,6 +10,7 @@ use azure_data_cosmos_driver::models::{
 use azure_data_cosmos_driver::{CosmosDriver, CosmosError};
 
 use super::client::operation_options;
+use super::companion::Companions;
 use super::definition::ContainerDefinition;
 use super::error::{ServiceError, Verdict, describe, verdict};
 use super::hints::{
@@ -47,6 +48,8 @@ pub struct NewContainer {
 pub struct Template {
     /// The definition.
     pub definition: ContainerDefinition,
+    /// What the container has beside it, as far as known.
+    pub companions: Companions,
     /// Where it is from, in messages.
     pub origin: String,
     /// The throughput of that container, if it is known. It is not asked for.

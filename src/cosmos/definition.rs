@@ -184,6 +184,37 @@ impl ContainerDefinition {
         }
     }
 
+    /// The client encryption keys that its policy names, each once.
+    ///
+    /// # Errors
+    ///
+    /// If the policy has a form of which nothing is known here, in words.
+    pub fn encryption_keys(&self) -> Result<Vec<String>> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Policy {
+            #[serde(default)]
+            included_paths: Vec<EncryptedPath>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct EncryptedPath {
+            client_encryption_key_id: String,
+        }
+        let members = named(self.text.get()).unwrap_or_default();
+        let policy = members
+            .iter()
+            .find(|(name, policy)| name == "clientEncryptionPolicy" && *policy != "null");
+        let Some((_, policy)) = policy else {
+            return Ok(Vec::new());
+        };
+        let policy: Policy = serde_json::from_str(policy)
+            .map_err(|error| anyhow!("the policy of encryption is not understood: {error}"))?;
+        let named = policy.included_paths.into_iter();
+        let named: BTreeSet<String> = named.map(|path| path.client_encryption_key_id).collect();
+        Ok(named.into_iter().collect())
+    }
+
     /// What it says beside the name and the partition key, by the names of the service.
     pub fn policies(&self) -> Vec<String> {
         let named = named(self.text.get()).unwrap_or_default();
@@ -240,12 +271,12 @@ impl ContainerDefinition {
 }
 
 /// Whether whoever makes a container says it, and not the service.
-fn is_defined(name: &str) -> bool {
+pub(super) fn is_defined(name: &str) -> bool {
     !name.starts_with('_') && !COMPUTED.contains(&name)
 }
 
 /// The members of an object with their names.
-fn named(json: &str) -> Result<Vec<(String, &str)>> {
+pub(super) fn named(json: &str) -> Result<Vec<(String, &str)>> {
     members(json.as_bytes())
         .map(|member| {
             let quoted = [b"\"", member.raw_name, b"\""].concat();
@@ -290,6 +321,28 @@ mod tests {
             assert_eq!(parse(&text).unwrap().masked_paths(), paths, "{policy}");
         }
         assert!(parse(WHOLE).unwrap().masked_paths().is_empty());
+    }
+
+    #[test]
+    fn a_policy_of_encryption_names_its_keys_or_is_not_understood() {
+        let of = |policy: &str| {
+            let text = format!(
+                r#"{{"id":"a","partitionKey":{{"paths":["/a"]}},"clientEncryptionPolicy":{policy}}}"#
+            );
+            parse(&text).unwrap().encryption_keys()
+        };
+        let two = r#"{"includedPaths":[{"clientEncryptionKeyId":"b"},{"clientEncryptionKeyId":"a"},{"clientEncryptionKeyId":"b"}]}"#;
+        assert_eq!(of(two).unwrap(), ["a", "b"]);
+        for none in ["null", "{}", r#"{"includedPaths":[]}"#] {
+            assert!(of(none).unwrap().is_empty(), "{none}");
+        }
+        for other in [
+            r#"{"includedPaths":[{"path":"/a"}]}"#,
+            r#"{"includedPaths":null}"#,
+            "[1]",
+        ] {
+            of(other).unwrap_err();
+        }
     }
 
     #[test]

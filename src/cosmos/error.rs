@@ -242,15 +242,15 @@ pub(super) fn service_message(error: &CosmosError) -> Option<String> {
     }
     let body = error.response()?.body().clone().single().ok()?;
     let Body { message } = serde_json::from_slice(&body).ok()?;
-    // Newer services nest {"Errors":["…"]}, older ones append the activity.
-    let message = message
-        .split("ActivityId:")
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .trim_start_matches("Message:")
-        .trim();
+    let message = own_message(&message);
     Some(message.to_owned()).filter(|m| !m.is_empty())
+}
+
+/// A message of the service without what it appends for its own support.
+pub(super) fn own_message(message: &str) -> &str {
+    // Newer services nest {"Errors":["…"]}, older ones append the activity.
+    let message = message.split("ActivityId:").next().unwrap_or_default();
+    message.trim().trim_start_matches("Message:").trim()
 }
 
 /// The error of the operating system or the innermost library.

@@ -23,7 +23,7 @@ use crate::error::with_hint;
 /// Deadline for one page, with the SDK's own retries.
 const PAGE_DEADLINE: Duration = Duration::from_secs(20);
 /// More pages come from something that repeats itself.
-const MAX_PAGES: usize = 10_000;
+pub(super) const MAX_PAGES: usize = 10_000;
 /// More entries than any account has.
 const MAX_ENTRIES: usize = 1_000_000;
 /// A longer name is not one of the service's.
@@ -191,7 +191,7 @@ pub(super) async fn read(
 }
 
 /// The entries of a page.
-fn entries_of(member: &str, body: &[u8]) -> Result<Vec<Entry>, ListError> {
+pub(super) fn entries_of(member: &str, body: &[u8]) -> Result<Vec<Entry>, ListError> {
     #[derive(Deserialize)]
     struct Head {
         id: String,

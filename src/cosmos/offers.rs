@@ -15,10 +15,10 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::join;
 use serde::{Deserialize, Serialize};
 
-use super::arm::ArmAccount;
+use super::arm::ArmOnDemand;
 use super::client::{CosmosClient, operation_options};
 use super::lists::{Entry, List, ListError, read};
-use super::options::{ConnectOptions, ThroughputControl};
+use super::options::ThroughputControl;
 use super::retry::Persistence;
 
 /// What the service says in every answer about offers of a serverless account.
@@ -168,8 +168,9 @@ impl CosmosClient {
     /// If it could not be read for another reason than that the credential does not cover it.
     pub async fn throughput_at_once(&self) -> Result<Throughput> {
         let once = Persistence::default();
-        if let Some(options) = &self.via_arm {
-            let read = tokio::time::timeout(CONTAINER_DEADLINE, through_arm(options, &once));
+        if let Some(arm) = &self.via_arm {
+            let read = Box::pin(self.throughput_by(arm, &once));
+            let read = tokio::time::timeout(CONTAINER_DEADLINE, read);
             let seconds = CONTAINER_DEADLINE.as_secs();
             return read
                 .await
@@ -210,8 +211,8 @@ impl CosmosClient {
     ///
     /// If the resource id of its database cannot be told, or Azure Resource Manager does not answer.
     pub async fn throughput(&self) -> Result<(Offers, Throughput)> {
-        if let Some(options) = &self.via_arm {
-            let throughput = through_arm(options, &self.persistence).await?;
+        if let Some(arm) = &self.via_arm {
+            let throughput = Box::pin(self.throughput_by(arm, &self.persistence)).await?;
             return Ok((Offers::Known(HashMap::new()), throughput));
         }
         let database = database_of(self.rid()).context("its resource id has another form")?;
@@ -220,13 +221,17 @@ impl CosmosClient {
         let throughput = offers.of(&database, self.rid());
         Ok((offers, throughput))
     }
-}
 
-/// The throughput of the container of `options`, as the control plane says it.
-async fn through_arm(options: &ConnectOptions, persistence: &Persistence) -> Result<Throughput> {
-    let account = Box::pin(ArmAccount::find(options, persistence)).await?;
-    let throughput = account.throughput(&options.database, &options.container);
-    Box::pin(throughput).await
+    /// The throughput of the container, as the control plane says it.
+    async fn throughput_by(
+        &self,
+        arm: &ArmOnDemand,
+        persistence: &Persistence,
+    ) -> Result<Throughput> {
+        let arm = arm.get(persistence).await?;
+        arm.throughput(self.database_name(), self.container_name())
+            .await
+    }
 }
 
 /// A request for the offer of each.

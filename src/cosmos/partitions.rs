@@ -1,7 +1,10 @@
 //! The physical partitions of a container.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result, anyhow};
-use azure_data_cosmos_driver::models::FeedRange as DriverFeedRange;
+use azure_data_cosmos_driver::CosmosDriver;
+use azure_data_cosmos_driver::models::{ContainerReference, FeedRange as DriverFeedRange};
 
 use super::client::CosmosClient;
 use super::epk::from_driver;
@@ -66,25 +69,42 @@ impl CosmosClient {
     ///
     /// If the service does not return a list that can be used.
     pub async fn physical_partitions(&self, refresh: bool) -> Result<Vec<PhysicalPartition>> {
-        let ranges = self
-            .driver()
-            .resolve_all_partition_key_ranges(self.container(), refresh)
-            .await
-            .map_err(|error| explain(error.into()))?
-            .context("the service did not return the container's partition key ranges")?;
-        let mut partitions = Vec::with_capacity(ranges.len());
-        for range in &ranges {
-            let driver_range = DriverFeedRange::try_from(range)?;
-            partitions.push(PhysicalPartition {
-                id: range.id.clone(),
-                range: from_driver(&driver_range)?,
-                portable: driver_range.to_string(),
-                parents: range.parents.clone().unwrap_or_default(),
-            });
-        }
-        partitions.sort_by(|a, b| a.range.cmp(&b.range));
-        Ok(partitions)
+        let listed = listed(self.driver(), self.container(), refresh).await;
+        listed.map_err(explain)
     }
+}
+
+/// The partitions of a container, in the order of their bounds, as the driver knows them or lists them with `refresh`.
+///
+/// # Errors
+///
+/// If the service does not return a list that can be used, in words without a hint.
+pub(super) async fn listed(
+    driver: &Arc<CosmosDriver>,
+    container: &ContainerReference,
+    refresh: bool,
+) -> Result<Vec<PhysicalPartition>> {
+    // In a task of its own: the driver never ends a later list if one is given up in the middle.
+    let (driver, container) = (Arc::clone(driver), container.clone());
+    let listed = tokio::spawn(async move {
+        let list = driver.resolve_all_partition_key_ranges(&container, refresh);
+        list.await
+    });
+    let ranges = listed.await.context("the list ended unexpectedly")??;
+    let ranges =
+        ranges.context("the service did not return the container's partition key ranges")?;
+    let mut partitions = Vec::with_capacity(ranges.len());
+    for range in &ranges {
+        let driver_range = DriverFeedRange::try_from(range)?;
+        partitions.push(PhysicalPartition {
+            id: range.id.clone(),
+            range: from_driver(&driver_range)?,
+            portable: driver_range.to_string(),
+            parents: range.parents.clone().unwrap_or_default(),
+        });
+    }
+    partitions.sort_by(|a, b| a.range.cmp(&b.range));
+    Ok(partitions)
 }
 
 #[cfg(test)]

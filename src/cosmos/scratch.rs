@@ -3,22 +3,27 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use azure_core::http::Etag;
 use azure_data_cosmos_driver::CosmosError;
 use azure_data_cosmos_driver::models::{
-    CosmosOperation, CosmosRequestHeaders, CosmosResponse, DatabaseReference,
+    CosmosOperation, CosmosRequestHeaders, CosmosResponse, DatabaseReference, Precondition,
 };
 use azure_data_cosmos_driver::options::{ContentResponseOnWrite, OperationOptions};
 
 use super::account::CosmosAccount;
-use super::catalog::rid_of;
+use super::catalog::{identity_of, rid_of};
 use super::client::{CosmosClient, operation_options};
 use super::error::{Verdict, describe, verdict};
 use super::lists::{self, List};
 use super::offers::SERVERLESS;
 use super::options::ConnectOptions;
+use crate::error::with_hint;
+use crate::escape::shell_word;
 
 /// Deadline for one request.
 const DEADLINE: Duration = Duration::from_secs(60);
+/// The status of a deletion that cannot be made conditional.
+const PRECONDITION_REQUIRED: u16 = 428;
 
 /// The service does not do what was requested, and will not if asked again.
 #[derive(Debug, Clone)]
@@ -143,36 +148,64 @@ impl CosmosAccount {
     }
 
     /// Deletes the database that has this name and this resource id, with all that it has. Before each attempt it is
-    /// read again: another one that took its name meanwhile is never deleted. One that is gone is no error.
+    /// read again, and the service is asked to delete the version that was read, and nothing else: another one that took
+    /// its name meanwhile is never deleted. One that is gone is no error.
     ///
     /// # Errors
     ///
-    /// If another database has the name, or the service refuses it.
+    /// If another database has the name, if the service does not say which version it has read, or if it refuses it.
     pub async fn delete_database(&self, name: &str, rid: &str) -> Result<()> {
         let what = format!("cannot delete the database `{name}`");
         let attempt = || async {
             let read = CosmosOperation::read_database(self.database_reference(name));
             let found = match self.attempt(read, self.scratch_options()).await? {
-                Ok(response) => rid_of(response)?,
+                Ok(response) => identity_of(response)?,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            if found != rid {
-                return Ok(Err(Refusal {
+            let taken = |reason: &str| {
+                Ok(Err(Refusal {
                     status: 409,
-                    reason: "another database has taken its name, and was not touched".to_owned(),
-                }));
+                    reason: reason.to_owned(),
+                }))
+            };
+            if found.rid != rid {
+                return taken("another database has taken its name, and was not touched");
             }
-            let delete = CosmosOperation::delete_database(self.database_reference(name));
+            // A name says nothing about what has it by the time of the deletion; its version does.
+            let Some(etag) = found.etag.filter(|etag| !etag.is_empty()) else {
+                return Ok(Err(Refusal {
+                    status: PRECONDITION_REQUIRED,
+                    reason: "the service sent no `_etag` of it, so nothing proves that the one that is deleted is the one \
+                             that was read: it was not touched"
+                        .to_owned(),
+                }));
+            };
+            let delete = CosmosOperation::delete_database(self.database_reference(name))
+                .with_precondition(Precondition::if_match(Etag::from(etag)));
             let mut options = self.scratch_options();
             // The driver would ask again by itself, without a look at what has the name by then.
             options.max_failover_retry_count = Some(0);
             options.max_session_retry_count = Some(0);
-            Ok(self.attempt(delete, options).await?.map(|_| ()))
+            match self.attempt(delete, options).await? {
+                Err(refusal) if refusal.status == 412 => taken(
+                    "it changed in the moment of the deletion, or another database took its name: it was not touched",
+                ),
+                done => Ok(done.map(|_| ())),
+            }
         };
         let deleted = self.persistence.persist(&what, attempt).await;
         match deleted.with_context(|| what.clone())? {
             Ok(()) => Ok(()),
             Err(refusal) if refusal.status == 404 => Ok(()),
+            Err(refusal) if refusal.status == PRECONDITION_REQUIRED => Err(with_hint(
+                anyhow!(refusal.reason).context(what),
+                format!(
+                    "once you have seen that it is the one of the test, delete it yourself, in the portal or by `az cosmosdb \
+                     sql database delete --name {} --account-name ACCOUNT --resource-group GROUP`; the same command with \
+                     --clean-up then deletes the directory of the test",
+                    shell_word(name)
+                ),
+            )),
             Err(refusal) => Err(anyhow!(refusal.reason).context(what)),
         }
     }

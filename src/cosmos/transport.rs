@@ -14,6 +14,7 @@
 //! switches off the driver's session tokens.
 
 mod detour;
+mod direct;
 mod heard;
 mod known_plan;
 mod last_list;
@@ -50,6 +51,7 @@ use super::witness;
 
 pub(super) use detour::Detour;
 use detour::Proxies;
+pub(super) use direct::Direct;
 pub(super) use heard::Heard;
 use primed::Primed;
 use range_list::reads_list;
@@ -101,6 +103,7 @@ pub(super) struct BoundedClients {
     session_tokens: Arc<SessionTokens>,
     primed: Arc<Primed>,
     renewal: Option<Arc<KeyRenewal>>,
+    direct: Arc<Direct>,
 }
 
 impl BoundedClients {
@@ -110,6 +113,7 @@ impl BoundedClients {
         key: Option<Secret>,
         heard: &Arc<Heard>,
         traffic: &Arc<Traffic>,
+        direct: &Arc<Direct>,
     ) -> Self {
         let (database, container) = (&options.database, &options.container);
         let renewal = options.key_reader.clone().zip(key.as_ref());
@@ -123,6 +127,7 @@ impl BoundedClients {
             ranges_ahead: Arc::new(RangesAhead::new(database, container, key)),
             session_tokens: Arc::default(),
             primed: Arc::default(),
+            direct: Arc::clone(direct),
         }
     }
 }
@@ -151,7 +156,7 @@ impl HttpClientFactory for BoundedClients {
             Err(_) if !is_verified => build(Accepted::Nothing)?,
             client => client?,
         };
-        Ok(Arc::new(BoundedClient {
+        let client: Arc<dyn TransportClient> = Arc::new(BoundedClient {
             client,
             of_emulator: may_be_emulator
                 .then(|| build(Accepted::Anything))
@@ -167,7 +172,9 @@ impl HttpClientFactory for BoundedClients {
             session_tokens: Arc::clone(&self.session_tokens),
             primed: Arc::clone(&self.primed),
             renewal: self.renewal.clone(),
-        }))
+        });
+        self.direct.keep_client(Arc::clone(&client));
+        Ok(client)
     }
 }
 

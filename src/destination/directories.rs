@@ -47,6 +47,17 @@ impl Directories {
     }
 }
 
+/// A name of a file for the container `container`, which depends on no other container: where its name could differ from
+/// another one in upper and lower case alone, there is a hash in it.
+pub fn lasting_name(container: &str) -> String {
+    let plain = encoded(container);
+    let is_plain = plain.len() <= MAX_NAME && !container.chars().any(|c| c.is_ascii_uppercase());
+    if is_plain {
+        return plain;
+    }
+    format!("{}~{:016x}", cut(container), fnv_1a(container.as_bytes()))
+}
+
 /// Whether `name` can be the name of such a directory: it is that of a file, and of nothing else.
 pub fn is_directory_name(name: &str) -> bool {
     let is_safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '%' | '~');

@@ -13,7 +13,7 @@ use super::output::Output;
 use super::owner::Owner;
 use super::part::{FileState, ManifestMark, SeriesState};
 use super::recover::may_be_unknown;
-use super::shards::{SHARDS_FILE, Shards};
+use super::shards::{Home, SHARDS_FILE, Shards};
 use crate::durable::{self, shown_path};
 use crate::error::{Annotate, ExitCode, usage, with_exit_code, with_hint};
 use crate::escape::shell_word;
@@ -71,9 +71,13 @@ pub fn left_by_earlier(
 ) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut states = Vec::new();
-    if let Some(shards) = shards_at(names)? {
+    if let Some(Shards {
+        home: Home::Directory(own),
+        ..
+    }) = shards_at(names)?
+    {
         return Err(foreign(
-            &shards.own.join(SHARDS_FILE),
+            &own.join(SHARDS_FILE),
             "it is of the shards of a plan",
         ));
     }
@@ -231,7 +235,7 @@ pub fn ensure_free(names: &FileNames, state_path: Option<&Path>) -> Result<()> {
     const REPLACE: &str =
         "choose another output, or replace the files of an earlier export with --force";
     if let Some(shards) = shards_at(names)? {
-        return Err(shards.are_many(names.directory()));
+        return Err(shards.are_many(&shown_path(names.directory()).to_string()));
     }
     let places = places_of(names);
     for state in &state_paths(&places, state_path) {

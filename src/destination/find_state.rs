@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::shards::Shards;
 use super::table::{STATE_FILE, state_directory_of};
-use crate::durable::{is_there, parent_of, with_suffix};
+use crate::durable::{is_there, parent_of, shown_path, with_suffix};
 
 /// The state of the export that `path` names: the state itself, the directory that the export writes, its state
 /// directory, or the first file of an export to a single file. `DIR/state.json`, where earlier builds kept it, is
@@ -18,7 +18,7 @@ use crate::durable::{is_there, parent_of, with_suffix};
 pub fn find_state(path: &Path) -> Result<Option<PathBuf>> {
     if path.is_dir() {
         if let Some(shards) = Shards::of(path)? {
-            return Err(shards.are_many(path));
+            return Err(shards.are_many(&shown_path(path).to_string()));
         }
         let found = state_directory_of(path)?.map(|directory| directory.join(STATE_FILE));
         return Ok(found.filter(|state| is_there(state)));

@@ -59,9 +59,9 @@ pub use place::{Place, at};
 pub use receipt::{PartReceipt, Receipt, Written};
 pub use recover::{Recovery, may_be_unknown};
 pub use seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
-pub use shards::Shards;
+pub use shards::{Home, Shards};
 pub use standard_output::StandardOutput;
 pub use table::{
-    DEFINITION_FILE, MANIFEST_FILE, STATE_FILE, STATE_OBJECT, StateDirectory, Table, real,
+    DEFINITION_FILE, MANIFEST_FILE, STATE_FILE, StateDirectory, Table, own_object, real,
     shard_directory, state_directory_of,
 };

@@ -487,9 +487,23 @@ fn file_stem(name: &str, max: usize) -> String {
     format!("{stem}~{:016x}", fnv_1a(name.as_bytes()))
 }
 
-/// The name of a container as the names of objects begin: of characters that need no encoding in an object store.
+/// The name of a container, and of the share of a plan, as the names of objects begin: of characters that need no encoding
+/// in an object store.
 #[cfg(feature = "object-stores")]
-pub(super) fn stem_of_objects(container: &str) -> String {
+pub fn stem_of_objects(container: &str, shard: Option<u32>) -> String {
+    let stem = stem_in_store(container);
+    match shard {
+        None => stem,
+        Some(shard) => format!("{stem}{SHARD_INFIX}{shard:05}"),
+    }
+}
+
+/// What the names of the objects of all shards of a container begin with.
+pub fn stem_of_shards_in_store(container: &str) -> String {
+    stem_in_store(container) + SHARD_INFIX
+}
+
+fn stem_in_store(container: &str) -> String {
     const MAX_STEM: usize = 150;
     file_stem(container, MAX_STEM).replace(['%', '~'], "_")
 }

@@ -25,20 +25,19 @@ use super::names::{PartFile, stem_of_objects};
 use super::part::{FileState, ManifestMark, PartId, Piece, ResumedPart, Upload};
 use super::recover::Recovery;
 use super::seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
+use super::shards::SHARDS_FILE;
+use super::table::own_object;
 use crate::cosmos::backoff::Backoff;
 use crate::count::exactly;
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 use crate::failpoint;
 use crate::objects::{Bucket, PutOutcome};
 
-/// Below the address of an export: everything that is not data.
-const OWN: &str = "_cosmos-tail";
-
-/// Manifest objects are below this.
-const MANIFEST: &str = "_cosmos-tail/manifest/";
+/// Manifest objects are below this, in what is not data.
+const MANIFEST: &str = "manifest/";
 
 /// Written last: the latest run that read everything.
-const SUMMARY: &str = "_cosmos-tail/manifest-summary.json";
+const SUMMARY: &str = "manifest-summary.json";
 
 /// Objects that are completed at the same time.
 const PARALLEL: usize = 8;
@@ -63,14 +62,16 @@ pub struct Objects {
     is_claimed: AtomicBool,
     /// The container that is exported.
     container: String,
+    /// The objects of a listing, with their lengths.
+    listed: BTreeMap<String, u64>,
 }
 
 impl Objects {
     /// The export of `container` to the objects below the address of `bucket`, whose names end in `extension`.
     pub fn new(bucket: Arc<Bucket>, container: &str, extension: &'static str) -> Self {
         Self {
+            stem: stem_of_objects(container, bucket.address().shard()),
             bucket,
-            stem: stem_of_objects(container),
             extension,
             process: uuid::Uuid::nil(),
             uploads: Arc::default(),
@@ -78,6 +79,7 @@ impl Objects {
             claiming: None,
             is_claimed: AtomicBool::new(false),
             container: container.to_owned(),
+            listed: BTreeMap::new(),
         }
     }
 
@@ -110,6 +112,20 @@ impl Objects {
         }
     }
 
+    /// The same, which takes the lengths of the objects in this listing from there. Those that it lacks are looked at.
+    #[must_use]
+    pub fn as_listed(self, listed: impl IntoIterator<Item = (String, u64)>) -> Self {
+        Self {
+            listed: listed.into_iter().collect(),
+            ..self
+        }
+    }
+
+    /// The name of an object that is not data.
+    fn own(&self, name: &str) -> String {
+        own_object(self.bucket.address(), name)
+    }
+
     fn name(&self, part: PartId) -> String {
         format!(
             "{}-{:05}-{:06}-{}.{}",
@@ -119,6 +135,20 @@ impl Objects {
             self.process.simple(),
             self.extension
         )
+    }
+
+    /// The parts among the objects of these names.
+    fn parts_among(&self, names: impl Iterator<Item = String>) -> Vec<PartFile> {
+        let parts = names.filter_map(|name| {
+            let PartId { series, part } = self.part_of(&name)?;
+            Some(PartFile {
+                series,
+                part,
+                is_open: false,
+                path: name.into(),
+            })
+        });
+        parts.collect()
     }
 
     /// The name of a part that a state lists. A state can come from anybody, so it must be one of this export's.
@@ -180,7 +210,7 @@ impl Objects {
         batch: u64,
         files: &[&FileState],
     ) -> Result<u64> {
-        let name = format!("{MANIFEST}{batch:010}.ndjson");
+        let name = self.own(&format!("{MANIFEST}{batch:010}.ndjson"));
         // Its name and bytes come from the state alone (rule 7).
         let entries: Result<Vec<Entry>> = files
             .iter()
@@ -244,6 +274,12 @@ impl Objects {
         Ok(mark)
     }
 
+    /// What the names of the objects of all shards begin with, if this is one of them.
+    fn stem_of_plan(&self) -> Option<&str> {
+        self.bucket.address().shard()?;
+        Some(self.stem.trim_end_matches(|c: char| c.is_ascii_digit()))
+    }
+
     fn unsupported(&self) -> anyhow::Error {
         usage(
             format!(
@@ -258,7 +294,12 @@ impl Objects {
 /// Whoever reads the place as a table would take whatever is there for data of the export.
 fn ensure_only_hidden(objects: &Objects, listed: &[(String, u64)]) -> Result<()> {
     let is_hidden = |name: &str| name.starts_with(['_', '.']);
-    match listed.iter().find(|(name, _)| !is_hidden(name)) {
+    let is_of_plan = |name: &str| {
+        let stem = objects.stem_of_plan();
+        stem.is_some_and(|stem| name.starts_with(stem))
+    };
+    let mut names = listed.iter();
+    match names.find(|(name, _)| !is_hidden(name) && !is_of_plan(name)) {
         None => Ok(()),
         Some((name, _)) => Err(usage(
             format!("`{}` is not of an export", objects.display_of(name)),
@@ -273,7 +314,7 @@ impl Destination for Objects {
     }
 
     fn manifest_place(&self) -> Option<String> {
-        Some(self.display_of(MANIFEST))
+        Some(self.display_of(&self.own(MANIFEST)))
     }
 
     fn kind(&self) -> Kind {
@@ -282,11 +323,26 @@ impl Destination for Objects {
 
     fn ensure_free(&self) -> Result<()> {
         let listed = self.bucket.list("")?;
-        let own = format!("{OWN}/");
-        let is_ours = |name: &str| name.starts_with(&own) || self.part_of(name).is_some();
+        let own = self.own("");
+        let marks = self.marks_of_others();
+        let is_ours = |name: &str| {
+            name.starts_with(&own)
+                || self.part_of(name).is_some()
+                || marks.iter().any(|mark| mark == name)
+        };
         let Some((name, _)) = listed.iter().find(|(name, _)| is_ours(name)) else {
             return ensure_only_hidden(self, &listed);
         };
+        let is_of_shards = self.bucket.address().shard().is_none()
+            && listed
+                .iter()
+                .any(|(name, _)| *name == self.own(SHARDS_FILE));
+        if is_of_shards {
+            return Err(usage(
+                format!("`{}` is written by the shards of a plan", self.display()),
+                "choose another path, or continue a shard: export --plan PLAN --shard I/N -o ADDRESS",
+            ));
+        }
         if let Some(taken) = is_taken(&self.bucket)? {
             return Err(taken);
         }
@@ -473,9 +529,10 @@ impl Destination for Objects {
         struct Known {
             generation: u64,
         }
+        let summary = self.own(SUMMARY);
         let mut backoff = Backoff::default();
         for _ in 0..ATTEMPTS {
-            let there = self.bucket.get(SUMMARY)?;
+            let there = self.bucket.get(&summary)?;
             let known = there.as_ref().map(|there| {
                 let known: Option<Known> = serde_json::from_slice(&there.bytes).ok();
                 known.map_or(0, |known| known.generation)
@@ -484,13 +541,13 @@ impl Destination for Objects {
                 return Ok(());
             }
             let version = there.as_ref().map(|there| there.version.as_str());
-            let put = self.put("object.summary", SUMMARY, text.to_vec(), version)?;
+            let put = self.put("object.summary", &summary, text.to_vec(), version)?;
             if let PutOutcome::Done(_) = put {
                 return Ok(());
             }
             failpoint::pause(backoff.next_pause(None));
         }
-        bail!("cannot write `{}`", self.display_of(SUMMARY))
+        bail!("cannot write `{}`", self.display_of(&summary))
     }
 
     fn manifest(&self, committed: &Committed<'_>) -> Result<Manifest> {
@@ -538,16 +595,12 @@ impl Destination for Objects {
     }
 
     fn list(&self) -> Result<Vec<PartFile>> {
-        let listed = self.bucket.list("")?.into_iter();
-        let parts = listed.filter_map(|(name, _)| {
-            let PartId { series, part } = self.part_of(&name)?;
-            Some(PartFile {
-                series,
-                part,
-                is_open: false,
-                path: name.into(),
-            })
-        });
-        Ok(parts.collect())
+        let listed = self.bucket.list("")?;
+        let names = listed.into_iter().map(|(name, _)| name);
+        Ok(self.parts_among(names))
+    }
+
+    fn list_among(&self, names: &[String]) -> Result<Vec<PartFile>> {
+        Ok(self.parts_among(names.iter().cloned()))
     }
 }

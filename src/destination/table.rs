@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::durable::{is_there, parent_of, shown_path};
 use crate::error::{usage, with_hint};
+use crate::objects::Address;
 
 /// The manifest of an export to a directory.
 pub const MANIFEST_FILE: &str = "manifest.ndjson";
@@ -21,8 +22,6 @@ pub const MANIFEST_FILE: &str = "manifest.ndjson";
 pub const STATE_FILE: &str = "state.json";
 /// The definition of the container of an export to a directory.
 pub const DEFINITION_FILE: &str = "container.json";
-/// The state of an export to an object store.
-pub const STATE_OBJECT: &str = "_cosmos-tail/state.json";
 /// The file that names the state of an export to a directory, if that is elsewhere.
 const OWNER_FILE: &str = "state.json.owner";
 
@@ -99,6 +98,14 @@ impl Table {
             None => own,
             Some(shard) => own.join(shard_directory(shard)),
         }
+    }
+}
+
+/// The name below `address` of an object that is not data, of the export there or of the shard whose address it is.
+pub fn own_object(address: &Address, name: &str) -> String {
+    match address.shard() {
+        None => format!("{INSIDE}/{name}"),
+        Some(shard) => format!("{INSIDE}/{}/{name}", shard_directory(shard)),
     }
 }
 

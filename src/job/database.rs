@@ -22,7 +22,8 @@ use self::containers::{
 use super::Connected;
 use super::buffers::buffered_bytes;
 use super::outcome::{Ended, Prepared, finish};
-use super::start::{begin, go_on};
+use super::resume::go_on;
+use super::start::begin;
 use super::timers::interval;
 use crate::clock;
 use crate::cosmos::budget::Budget;

@@ -8,14 +8,14 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::query::{self, Asked};
 use super::start::{PARALLEL_PINS, ensure_is_of, first_ranges, infer_layout};
 use super::{Connected, feed_request};
+use crate::cli::location::Location;
 use crate::clock;
 use crate::cosmos::cursor::FeedRequest;
 use crate::cosmos::partitions::{PhysicalPartition, parts_of};
 use crate::cosmos::pin::Pinned;
 use crate::cosmos::token::{segments, token_at};
 use crate::count::count;
-use crate::destination::{Output, STATE_FILE, Shards};
-use crate::durable::{is_there, shown_path};
+use crate::destination::{Output, Shards};
 use crate::error::{Annotate, ExitCode, usage, with_hint};
 use crate::escape::shell_word;
 use crate::feed::{
@@ -24,9 +24,9 @@ use crate::feed::{
 use crate::report::Report;
 use crate::settings::{After, NewPlan};
 use crate::signal::Shutdown;
-use crate::state::file;
-use crate::state::model::{JobKind, ShardOfPlan, State};
-use crate::state::plan_file::{KeyDefinition, PlanFile, PlannedOptions, PlannedRange, exists};
+use crate::state::model::{JobKind, State};
+use crate::state::plan_file::{KeyDefinition, PlanFile, PlannedOptions, PlannedRange};
+use crate::state::{plan_place, shard_of, shown_state_of_shard, state_of_shard};
 
 /// Writes a plan. `connect` reaches the container, which is that of an earlier plan if one is given.
 ///
@@ -39,8 +39,10 @@ pub async fn plan(
     report: &Report,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
-    if let Some(path) = plan.path.as_deref().filter(|path| is_there(path)) {
-        return keep(connect, &plan, path, report).await;
+    if let Some(place) = &plan.place
+        && plan_place::is_taken(place)?
+    {
+        return keep(connect, &plan, place, report).await;
     }
     let earlier = plan.after.as_ref().map(Earlier::read).transpose()?;
     let connected = connect(earlier.as_ref().map(|earlier| &earlier.source)).await?;
@@ -127,42 +129,42 @@ pub async fn plan(
         count(file.ranges.len() as u64, "range"),
         file.source.container,
     );
-    let Some(path) = &plan.path else {
+    let Some(place) = &plan.place else {
         report.print_data(&file.text()?)?;
         report.notice(&format!("planned {about}"));
         return Ok(ExitCode::Done);
     };
-    file.create(path)?;
-    report.notice(&format!("wrote `{}`: {about}", shown_path(path)));
+    plan_place::create(&file, place)?;
+    report.notice(&format!("wrote {}: {about}", plan_place::shown(place)));
     report.notice(&format!(
         "each of N processes reads a share: cosmos-tail export --plan {} --shard I/N -o DIR",
-        shell_word(path)
+        shell_word(Path::new(&plan_place::typed(place)))
     ));
     Ok(ExitCode::Done)
 }
 
-/// Keeps the plan in the file `path`, if it is the one that is wanted.
+/// Keeps the plan that is there, if it is the one that is wanted.
 async fn keep(
     connect: impl AsyncFnOnce(Option<&ContainerAddress>) -> Result<Connected>,
     plan: &NewPlan,
-    path: &Path,
+    place: &Location,
     report: &Report,
 ) -> Result<ExitCode> {
     if !plan.keep {
-        return Err(exists(path));
+        return Err(plan_place::exists(place));
     }
-    let kept = PlanFile::read(path)?;
-    plan.ensure_is_kept_by(path, &kept)?;
+    let kept = plan_place::read(place)?;
+    let shown = plan_place::shown(place);
+    plan.ensure_is_kept_by(place, &kept)?;
     let follows = match &plan.after {
-        Some(After::Shards(directory)) => Some(shards_of(directory)?.plan),
+        Some(After::Shards(place)) => Some(shards_of(place)?.plan),
         Some(After::Plan(earlier)) => Some(earlier.plan_id),
         None => None,
     };
     if kept.after != follows {
         return Err(usage(
             format!(
-                "`{}` is the plan of another span: it {}",
-                shown_path(&path),
+                "{shown} is the plan of another span: it {}",
                 match kept.after {
                     Some(earlier) => format!("starts where the plan {earlier} ended"),
                     None => "starts where no other plan ended".to_owned(),
@@ -181,10 +183,7 @@ async fn keep(
         "choose another name for a plan of this container",
     )
     .exit_code(ExitCode::Usage)?;
-    report.notice(&format!(
-        "kept `{}`, which is a plan of this container",
-        shown_path(&path)
-    ));
+    report.notice(&format!("kept {shown}, which is a plan of this container"));
     Ok(ExitCode::Done)
 }
 
@@ -200,23 +199,32 @@ struct Earlier {
     partitions: Vec<Option<String>>,
 }
 
-/// The shards that wrote to `directory`.
-fn shards_of(directory: &Path) -> Result<Shards> {
-    Shards::of(directory)?.ok_or_else(|| {
+/// The shards that wrote to `place`.
+fn shards_of(place: &Location) -> Result<Shards> {
+    let found = match place {
+        Location::StandardStream => None,
+        Location::Local(directory) => Shards::of(directory)?,
+        Location::Objects(address) => Shards::at(address)?,
+    };
+    let found = found.ok_or_else(|| {
         usage(
-            format!(
-                "`{}` is not written by the shards of a plan",
-                shown_path(directory)
-            ),
+            format!("`{place}` is not written by the shards of a plan"),
             "name the directory that `export --plan … -o DIR` wrote to; `resume` continues an export of one process",
         )
-    })
+    })?;
+    if found.target.is_some() {
+        return Err(usage(
+            format!("`{place}` has the positions of a replay of a plan"),
+            "after a plan that was replayed comes the one after its ends: make plans with --until exact, and name the plan",
+        ));
+    }
+    Ok(found)
 }
 
 impl Earlier {
     fn read(after: &After) -> Result<Self> {
         match after {
-            After::Shards(directory) => Self::of_shards(directory),
+            After::Shards(place) => Self::of_shards(place),
             After::Plan(plan) => Self::of_plan(plan),
         }
     }
@@ -247,37 +255,30 @@ impl Earlier {
         })
     }
 
-    /// Reads the states of all shards that wrote to `directory`.
+    /// Reads the states of all shards that wrote to `place`.
     ///
     /// # Errors
     ///
     /// If it is not the place of a plan, or not all of its shards are complete.
-    fn of_shards(directory: &Path) -> Result<Self> {
-        let shards = shards_of(directory)?;
+    fn of_shards(place: &Location) -> Result<Self> {
+        let shards = shards_of(place)?;
         let mut ended: Vec<(Part, Option<String>)> = Vec::new();
         let mut first = None;
         for index in 0..shards.count {
-            let path = shards.directory_of(index).join(STATE_FILE);
-            let own = ShardOfPlan {
-                plan: shards.plan,
-                index,
-                count: shards.count,
-            };
+            let own = shard_of(&shards, index);
             let incomplete = |why: &str| {
                 usage(
-                    format!("{own} of the plan of `{}` {why}", shown_path(directory)),
+                    format!("{own} of the plan of `{place}` {why}"),
                     "a plan of what came since starts where all of its shards ended: complete it first, and `verify` it",
                 )
             };
-            if !is_there(&path) {
-                return Err(incomplete("has not begun"));
-            }
-            let state = file::read(&path)
-                .with_context(|| format!("cannot plan after `{}`", shown_path(directory)))?;
+            let state = state_of_shard(&shards, index)
+                .with_context(|| format!("cannot plan after `{place}`"))?;
+            let state = state.ok_or_else(|| incomplete("has not begun"))?;
             ensure!(
                 state.shard == Some(own),
                 "`{}` is not the state of the {own} of the plan {}",
-                shown_path(&path),
+                shown_state_of_shard(&shards, index),
                 shards.plan
             );
             if !state.finished {

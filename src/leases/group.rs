@@ -50,7 +50,11 @@ pub(crate) fn groups(stored: Stored, host: &str, places: &[Place]) -> (Vec<Group
             Kind::Lock => group.lock = Some(document),
             Kind::Lease(_) => match Lease::of(document, &group.prefix.target) {
                 Ok(lease) => group.leases.push(lease),
-                Err(reason) => group.foreign.push(Foreign { id, reason }),
+                Err(reason) => group.foreign.push(Foreign {
+                    id,
+                    reason,
+                    lease: None,
+                }),
             },
         }
     }
@@ -141,7 +145,8 @@ impl Group {
                     lease.form.dialect().text(),
                     dialect.text()
                 ),
-                id: lease.id,
+                id: lease.id.clone(),
+                lease: Some(Box::new(lease)),
             }));
         }
         let order = |lease: &Lease| {

@@ -121,6 +121,8 @@ pub(crate) struct Lease {
 pub(crate) struct Foreign {
     pub(crate) id: String,
     pub(crate) reason: String,
+    /// If it is a lease of another dialect than the others.
+    pub(crate) lease: Option<Box<Lease>>,
 }
 
 impl Lease {

@@ -6,10 +6,12 @@
 //! them, and [`repair()`] what can be done about it. [`change`] writes them: with the condition that nobody else
 //! has written them, and so that their owners notice.
 
+mod adopt;
 mod assess;
 mod attempt;
 mod change;
 mod check;
+mod convert;
 mod create;
 mod document;
 mod group;
@@ -27,16 +29,18 @@ mod show;
 mod start;
 mod write;
 
+pub(crate) use adopt::{ensure_adoptable, ensure_reached, leases_of, ranges_at};
 pub(crate) use assess::{Intervals, is_alive, rows};
 pub(crate) use attempt::{Attempt, Send, attempt, fetch};
 pub(crate) use change::{Change, Changed, Changing};
 pub(crate) use check::{Finding, check};
+pub(crate) use convert::{Conversion, Converting};
 pub(crate) use create::{Common, NewLease, marker};
 pub(crate) use document::Document;
 pub(crate) use group::{Group, groups, without_shadows};
 pub(crate) use lag::measurable;
 pub(crate) use lease::{Checkpoint, Dialect, Form, Lease};
-pub(crate) use owned::{Stamp, lock};
+pub(crate) use owned::{Mark, Stamp, lock};
 pub(crate) use portable::{export, import};
 pub(crate) use prefix::{Place, Prefix, Target, database_of as database_rid};
 pub(crate) use ranges::{gaps, range_of, token_of};

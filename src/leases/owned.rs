@@ -12,6 +12,35 @@ use super::prefix::Target;
 use super::read::KeyedBy;
 use crate::feed::FeedRange;
 
+/// What one process leaves in the times that it writes, so that it is told from another one of the same name: the last
+/// four of seven decimals, which both SDKs read and no program needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark(u32);
+
+impl Mark {
+    const RANGE: u32 = 10_000;
+    const UNIT: u32 = 100;
+
+    /// That of a process that starts. Times without so many decimals have none.
+    pub(crate) fn random() -> Self {
+        Self(fastrand::u32(1..Self::RANGE))
+    }
+
+    /// The time in whole milliseconds, and the mark after them.
+    fn put_on(self, time: OffsetDateTime) -> Result<OffsetDateTime> {
+        let marked = u32::from(time.millisecond()) * Self::RANGE + self.0;
+        Ok(time.replace_nanosecond(marked * Self::UNIT)?)
+    }
+
+    fn is_on(self, time: OffsetDateTime) -> bool {
+        let (decimals, rest) = (
+            time.nanosecond() / Self::UNIT,
+            time.nanosecond() % Self::UNIT,
+        );
+        decimals % Self::RANGE == self.0 && rest == 0
+    }
+}
+
 /// Who wrote a lease, and when by the service's clock. An instance recognizes its own writes by it: the answer to one
 /// may be lost, and another instance may have the same name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,17 +51,16 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    /// The stamp of a write that is made now.
+    /// The stamp of a write that the process of this mark makes now.
     ///
     /// # Errors
     ///
     /// None: the present can be written.
-    pub(crate) fn new(owner: Option<&str>, now: OffsetDateTime) -> Result<Self> {
-        // Both SDKs read up to seven decimals, and this names one write among those of an instance.
+    pub(crate) fn new(owner: Option<&str>, now: OffsetDateTime, mark: Mark) -> Result<Self> {
         let format = time::macros::format_description!(
-            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z"
+            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:7]Z"
         );
-        let time = now.to_offset(UtcOffset::UTC).format(format);
+        let time = mark.put_on(now.to_offset(UtcOffset::UTC))?.format(format);
         Ok(Self {
             owner: owner.map(str::to_owned),
             time: time.context("the present")?,
@@ -92,9 +120,18 @@ impl Lease {
         }
     }
 
-    /// Whether it was written with this stamp.
-    pub(crate) fn has(&self, stamp: &Stamp) -> bool {
-        self.owner == stamp.owner && self.timestamp().as_deref() == Some(&*stamp.time)
+    /// Whether it is what was written with this stamp. A stamp alone does not say so: the time may have been the same
+    /// before.
+    pub(crate) fn is(&self, written: &Document, stamp: &Stamp) -> bool {
+        const POSITION: &str = "ContinuationToken";
+        self.owner == stamp.owner
+            && self.timestamp().as_deref() == Some(&*stamp.time)
+            && self.document.text(POSITION) == written.text(POSITION)
+    }
+
+    /// Whether the process of this mark wrote it last.
+    pub(crate) fn has(&self, mark: Mark) -> bool {
+        self.renewed.is_some_and(|time| mark.is_on(time))
     }
 
     /// The time that its owner wrote, as its text.
@@ -157,6 +194,8 @@ mod tests {
         Lease::of(document, &Target::Rid(RID.to_owned())).unwrap()
     }
 
+    const MARK: Mark = Mark(12);
+
     fn written(lease: &Lease, stamp: &Stamp, etag: Option<&str>) -> (Lease, String) {
         let prefix = Prefix::new("orders", "host", RID).unwrap();
         let common = Common {
@@ -179,14 +218,15 @@ mod tests {
             &json!({"id": "p..0", "version": 0, "LeaseToken": "0", "Owner": null, "mine": 1.50,
             "ContinuationToken": "\"7\"", "properties": {"a": "b"}, "timestamp": null, "_etag": "x"}),
         );
-        let stamp =
-            Stamp::new(Some("worker-1"), datetime!(2026-11-28 12:00:00.123456 UTC)).unwrap();
+        let now = datetime!(2026-11-28 12:00:00.123456 UTC);
+        let stamp = Stamp::new(Some("worker-1"), now, MARK).unwrap();
         let (again, text) = written(&lease, &stamp, None);
         assert_eq!(again.owner.as_deref(), Some("worker-1"));
         assert_eq!(again.checkpoint.lsn(), Some(7));
-        assert!(again.has(&stamp));
+        assert!(again.is(&again.document, &stamp));
+        assert!(again.has(MARK) && !again.has(Mark(11)) && !lease.has(MARK));
         assert!(
-            text.contains(r#""timestamp":"2026-11-28T12:00:00.123456Z""#),
+            text.contains(r#""timestamp":"2026-11-28T12:00:00.1230012Z""#),
             "{text}"
         );
         // Old leases did not say their range.
@@ -194,14 +234,15 @@ mod tests {
             text.contains(r#""FeedRange":{"Range":{"max":"1F","min":""}}"#),
             "{text}"
         );
-        let other =
-            Stamp::new(Some("worker-1"), datetime!(2026-11-28 12:00:00.123457 UTC)).unwrap();
-        assert!(!again.has(&other));
+        let other = Stamp::new(Some("worker-1"), now, Mark(13)).unwrap();
+        assert!(!again.is(&again.document, &other));
+        // Changed by hand meanwhile.
+        assert!(!again.is(&written(&lease, &stamp, Some("\"8\"")).0.document, &stamp));
     }
 
     #[test]
     fn a_position_is_written_in_the_form_of_its_dialect() {
-        let stamp = Stamp::new(None, datetime!(2026-11-28 12:00 UTC)).unwrap();
+        let stamp = Stamp::new(None, datetime!(2026-11-28 12:00 UTC), MARK).unwrap();
         let net = parse(
             &json!({"id": "p..0", "version": 0, "LeaseToken": "0", "properties": {"a": "b"},
             "ContinuationToken": null}),

@@ -89,9 +89,19 @@ pub(crate) fn import(
         let imported = imported(document, is_java, partitions);
         leases.push(imported.map_err(|reason| anyhow!("its lease {}: {reason}", at + 1))?);
     }
+    ensure_whole(&leases)?;
+    Ok(leases)
+}
+
+/// Refuses leases that do not cover a container once.
+///
+/// # Errors
+///
+/// Names the first gap or overlap.
+pub(super) fn ensure_whole(leases: &[NewLease]) -> Result<()> {
     ensure!(!leases.is_empty(), "it has no leases");
     let mut tokens = BTreeSet::new();
-    for lease in &leases {
+    for lease in leases {
         ensure!(
             tokens.insert(&lease.token),
             "it has two leases `{}`",
@@ -109,7 +119,32 @@ pub(crate) fn import(
     if let Some(gap) = gaps(all).first() {
         bail!("it has no lease for the range {}", token_of(gap));
     }
-    Ok(leases)
+    Ok(())
+}
+
+/// A lease in the form of another SDK, at the same position.
+///
+/// # Errors
+///
+/// Why it has none.
+pub(super) fn in_dialect_of(
+    lease: &Lease,
+    range: &FeedRange,
+    is_java: bool,
+    partitions: &[PhysicalPartition],
+) -> Result<NewLease> {
+    let document = exported(lease, range)?;
+    let new = imported(document, is_java, partitions).map_err(|reason| anyhow!("{reason}"))?;
+    // KEDA understands those of whole partitions.
+    let whole = partitions.iter().find(|one| one.range == *range);
+    Ok(match whole.filter(|_| !is_java) {
+        Some(partition) => NewLease {
+            form: Form::NetPartition,
+            token: partition.id.clone(),
+            ..new
+        },
+        None => new,
+    })
 }
 
 fn imported(

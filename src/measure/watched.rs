@@ -78,11 +78,12 @@ impl Watched {
                     "name the state of an export, of a tail, or of a replay with --from-container",
                 ));
             };
+            let scope = feed.scope();
             Self {
                 source: feed.source,
                 mode: feed.mode,
                 from: feed.from,
-                scope: Scope::default(),
+                scope,
                 ranges: feed.ranges.changes().cloned().collect(),
                 is_of_others: false,
                 names: Vec::new(),

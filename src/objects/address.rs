@@ -28,6 +28,8 @@ pub struct Address {
     container: String,
     /// Without slashes at its ends.
     path: String,
+    /// The share of a plan that it is of, of all those that have this address.
+    shard: Option<u32>,
 }
 
 impl Address {
@@ -85,6 +87,7 @@ impl Address {
             account: None,
             container: bucket.to_owned(),
             path: plain_path(prefix, "s3://BUCKET/orders/")?,
+            shard: None,
         })
     }
 
@@ -113,6 +116,7 @@ impl Address {
             account,
             container: container.to_owned(),
             path: plain_path(path, "az://CONTAINER/orders/")?,
+            shard: None,
         })
     }
 
@@ -134,6 +138,44 @@ impl Address {
     /// The path below the container, without slashes at its ends.
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// The same address, as that of a share of a plan: all shares write to one place, each with a state of its own.
+    #[must_use]
+    pub fn of_shard(&self, shard: u32) -> Self {
+        Self {
+            shard: Some(shard),
+            ..self.clone()
+        }
+    }
+
+    /// The same address, as that of all shares, or of an export by itself.
+    #[must_use]
+    pub fn of_all_shards(&self) -> Self {
+        Self {
+            shard: None,
+            ..self.clone()
+        }
+    }
+
+    /// The share of a plan that it is of.
+    pub fn shard(&self) -> Option<u32> {
+        self.shard
+    }
+
+    /// The address as that of one object: where it is, and its name there.
+    pub fn split_name(&self) -> (Self, &str) {
+        let (path, name) = self.path.rsplit_once('/').unwrap_or(("", &self.path));
+        let place = Self {
+            path: path.to_owned(),
+            ..self.clone()
+        };
+        (place, name)
+    }
+
+    /// The address as that of one object, for people.
+    pub fn object(&self) -> String {
+        self.to_string().trim_end_matches('/').to_owned()
     }
 
     /// The address of an object below it.
@@ -199,16 +241,18 @@ impl fmt::Display for Address {
             account,
             container,
             path,
+            shard: _,
         } = self;
-        if *store == Store::S3 {
-            return write!(f, "s3://{container}/{path}/");
+        match (store, account) {
+            (Store::S3, _) => write!(f, "s3://{container}/")?,
+            (Store::Azure, None) => write!(f, "az://{container}/")?,
+            (Store::Azure, Some(account)) => {
+                write!(f, "abfss://{container}@{account}.dfs.core.windows.net/")?;
+            }
         }
-        match account {
-            None => write!(f, "az://{container}/{path}/"),
-            Some(account) => write!(
-                f,
-                "abfss://{container}@{account}.dfs.core.windows.net/{path}/"
-            ),
+        match path.is_empty() {
+            true => Ok(()),
+            false => write!(f, "{path}/"),
         }
     }
 }

@@ -13,8 +13,12 @@ mod clients;
 #[cfg(feature = "object-stores")]
 mod explain;
 mod object;
+mod whole;
 
 pub use address::Address;
 #[cfg(feature = "object-stores")]
 pub use bucket::{Bucket, Found, PutOutcome, UploadedPiece};
 pub use object::ObjectAddress;
+#[cfg(feature = "object-stores")]
+pub use whole::bucket;
+pub use whole::{Created, create, list, may_exist, read};

@@ -8,6 +8,7 @@ mod horizon;
 mod judge;
 mod lanes;
 mod options;
+mod pins;
 mod query;
 mod scheduler;
 mod seen;
@@ -15,6 +16,7 @@ mod shard;
 mod shared;
 mod sight;
 mod sighted;
+mod splits;
 mod turn;
 
 pub use event::{AnsweringPartition, Head, ReaderEvent};

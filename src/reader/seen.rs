@@ -1,8 +1,13 @@
-//! How far the partitions have been seen by the two lanes of a snapshot.
+//! How far the partitions of a container have been seen by several readings of it: the two lanes of a snapshot, or a
+//! reader that follows the feed and others beside it.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use anyhow::{Result, ensure};
+
+use crate::cosmos::client::CosmosClient;
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::feed::FeedRange;
 
@@ -10,7 +15,7 @@ use crate::feed::FeedRange;
 ///
 /// The partitions of a split go on from the LSNs of the one that was split, so what was seen of that holds for them
 /// too. A merged partition has LSNs of its own.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Seen {
     partitions: HashMap<String, Known>,
     /// The partitions that were ever listed.
@@ -18,7 +23,7 @@ pub(super) struct Seen {
 }
 
 /// What is known of a partition.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Known {
     lsn: Option<u64>,
     /// What an earlier run read of it, from the lowest bound to the highest.
@@ -28,7 +33,7 @@ struct Known {
 }
 
 /// Where a partition came from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Origin {
     range: FeedRange,
     parents: Vec<String>,
@@ -51,6 +56,17 @@ impl Seen {
                 max_exclusive: read.max_exclusive.max(range.max_exclusive.clone()),
             },
         });
+    }
+
+    /// How far `partition` itself has been seen.
+    pub(super) fn of(&self, partition: &str) -> Option<u64> {
+        self.partitions.get(partition)?.lsn
+    }
+
+    /// Notes that `partition` has been seen to `lsn` by a reading that does not say what it came from.
+    pub(super) fn raise(&mut self, partition: &str, lsn: u64) {
+        let known = self.partitions.entry(partition.to_owned()).or_default();
+        known.lsn = known.lsn.max(Some(lsn));
     }
 
     /// Whether the partitions have to be listed, since it is not known which ones this one came from.
@@ -118,6 +134,36 @@ impl Seen {
             false => !encloses(range, read),
         }
     }
+}
+
+/// As [`Seen::note`], once it is known which partitions this one came from.
+///
+/// # Errors
+///
+/// If the partitions cannot be listed, or others have replaced this one.
+pub(super) async fn note(
+    seen: &Mutex<Seen>,
+    client: &CosmosClient,
+    partition: &str,
+    lsn: Option<u64>,
+) -> Result<Option<u64>> {
+    for refresh in [false, true] {
+        if locked(seen).is_unknown(partition) {
+            let listed = client.physical_partitions(refresh).await?;
+            locked(seen).list(listed);
+        }
+    }
+    let mut seen = locked(seen);
+    ensure!(
+        !seen.is_replaced(partition),
+        "the partition that answered has been split or merged since"
+    );
+    Ok(seen.note(partition, lsn))
+}
+
+/// What has been seen.
+pub(super) fn locked(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn encloses(whole: &FeedRange, part: &FeedRange) -> bool {

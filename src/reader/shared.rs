@@ -1,15 +1,15 @@
 //! What the tasks of a reader share.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::event::ReaderEvent;
 use super::options::ReaderOptions;
-use super::seen::Seen;
+use super::seen::{self, Seen};
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::read_bound::Turns;
 use crate::feed::FeedRange;
@@ -127,22 +127,11 @@ impl Shared {
         if lsn.is_none() && !self.reads_snapshot() && self.seen().is_empty() {
             return Ok(None);
         }
-        for refresh in [false, true] {
-            if self.seen().is_unknown(partition) {
-                let listed = self.client.physical_partitions(refresh).await?;
-                self.seen().list(listed);
-            }
-        }
-        let mut seen = self.seen();
-        ensure!(
-            !seen.is_replaced(partition),
-            "the partition that answered has been split or merged since"
-        );
-        Ok(seen.note(partition, lsn))
+        seen::note(&self.seen, &self.client, partition, lsn).await
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        seen::locked(&self.seen)
     }
 
     /// Whether another shard waits for a task. Then one that never ends yields after a page.

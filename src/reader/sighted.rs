@@ -11,7 +11,7 @@ use crate::feed::lsn_of_etag;
 impl Turn {
     /// Notes what an answer has seen for the other readers of the container, and refuses one from before what they had
     /// seen when this reading began.
-    pub(super) fn ensure_seen(&mut self, answer: &FeedAnswer) -> Result<()> {
+    pub(super) async fn ensure_seen(&mut self, answer: &FeedAnswer) -> Result<()> {
         // Without a session token, the ETag of an answer that nothing is new is where its replica is.
         let etag = answer.etag().filter(|_| answer.not_modified);
         let lsn = answer.partition_lsn.or(etag.and_then(lsn_of_etag));
@@ -19,7 +19,8 @@ impl Turn {
         if let (Some(Sighted::Leading(sight)), Some(partition)) = (&self.shard.sighted, partition) {
             // The parts of a range that was split may be in several partitions.
             let is_whole = answer.segments.len() == 1;
-            self.shard.is_behind = is_whole && sight.note(partition, &self.shard.range, lsn);
+            let client = &self.shared.client;
+            self.shard.is_behind = is_whole && sight.note(client, partition, lsn).await?;
         }
         self.ensure_above_floor(partition, lsn)
     }

@@ -7,26 +7,21 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use time::OffsetDateTime;
-use tokio::sync::oneshot;
 
 use super::event::{AnsweringPartition, Head, ReaderEvent};
 use super::horizon::Lag;
 use super::judge::{Step, keeps_end};
 use super::options::ReadEnd;
-use super::shard::{Shard, etag_of};
+use super::shard::Shard;
 use super::shared::Shared;
 use crate::clock;
-use crate::cosmos::cursor::{Cursor, CursorStart, FeedAnswer, PageSource};
+use crate::cosmos::cursor::{Cursor, CursorStart, FeedAnswer};
 use crate::cosmos::position::ensure_of;
-use crate::cosmos::query_token;
 use crate::cosmos::retry::Decision;
-use crate::cosmos::token::{Segment, token_of};
 use crate::cosmos::traffic::Asker;
 use crate::failpoint;
 use crate::feed::page::Page;
-use crate::feed::{
-    ChangeFeedStart, FeedRange, Part, PinnedEnd, Position, ReachedEnd, ReadUntil, lsn_of_etag,
-};
+use crate::feed::{ChangeFeedStart, Position, ReadUntil, lsn_of_etag};
 
 /// How long after its time an end is awaited: clocks differ, and the time of a change is in whole seconds.
 const LATE_CHANGES: time::Duration = time::Duration::seconds(2);
@@ -138,12 +133,6 @@ pub(super) struct Turn {
     pub(super) shard: Box<Shard>,
 }
 
-/// How far a range was read whose page was cut.
-struct Cut {
-    etag: Option<String>,
-    position: Position,
-}
-
 /// A page that is handed over.
 pub(super) struct Handed {
     pub(super) page: Page,
@@ -169,7 +158,7 @@ impl Turn {
     }
 
     /// How far the range is to be read now, if it has an end that can be pinned.
-    fn until(&self) -> Option<ReadUntil> {
+    pub(super) fn until(&self) -> Option<ReadUntil> {
         match self.shared.options.end {
             // A document that is rewritten before it is read moves beyond the pin, with its only version.
             _ if self.shard.is_of_snapshot => Some(ReadUntil::Head),
@@ -324,7 +313,7 @@ impl Turn {
         );
         self.shard.ensure_forward(&answer)?;
         self.ensure_lanes(&answer).await?;
-        self.ensure_seen(&answer)?;
+        self.ensure_seen(&answer).await?;
         let until = self.until();
         let (step, position) = self.shard.judge(&answer, until)?;
         self.shard.pages += u32::from(!answer.page.is_empty());
@@ -377,47 +366,6 @@ impl Turn {
         Ok((step, is_news))
     }
 
-    /// Removes what a page has beyond the pin of the range, if anything. Returns how far the range was read then: the part
-    /// that the page is of, to the pin.
-    ///
-    /// A page has all changes up to its ETag, in the order of their LSNs only within a partition key. So those up to the
-    /// pin are all there, wherever they are in the page, and the others come again after the pin.
-    fn cut_at_pin(&self, page: &mut Page, parts: &[Segment]) -> Result<Option<Cut>> {
-        let shard = &self.shard;
-        let Some((pin, end)) = shard.horizon.cut() else {
-            return Ok(None);
-        };
-        let PageSource::Feed(mode) = shard.request.source else {
-            return Ok(None);
-        };
-        let lsns: Vec<Option<u64>> = page.items().map(|item| item.lsn()).collect();
-        let is_etag_beyond =
-            |part: &Segment| part.etag.as_deref().and_then(lsn_of_etag) > Some(end);
-        let ends_beyond = parts.iter().any(is_etag_beyond);
-        ensure!(
-            !ends_beyond || lsns.iter().all(Option::is_some),
-            "a change has no LSN, so whether it is beyond the end of the range, at LSN {end}, is not known"
-        );
-        let Some(beyond) = lsns.iter().flatten().find(|lsn| **lsn > end) else {
-            return Ok(None);
-        };
-        ensure!(
-            ends_beyond,
-            "the service sent a change of LSN {beyond} in a page that does not end after LSN {end}"
-        );
-        page.keep(|at| lsns[at] <= Some(end));
-        let mut parts = parts.to_vec();
-        for part in parts.iter_mut().filter(|part| is_etag_beyond(part)) {
-            part.etag = Some(pin.etag.clone());
-        }
-        let etag = parts.iter().find_map(|part| part.etag.clone());
-        let position = Position {
-            token: token_of(self.shared.client.rid(), mode, &parts),
-            lsn: etag.as_deref().and_then(lsn_of_etag),
-        };
-        Ok(Some(Cut { etag, position }))
-    }
-
     /// A request has succeeded; with `is_stuck` its answer was behind what is known.
     pub(super) async fn succeeded(&mut self, is_stuck: bool) {
         let mut has_recovered = self.shard.retries.reset();
@@ -430,88 +378,8 @@ impl Turn {
         }
     }
 
-    /// Pins the range to now: its end is there or later.
-    async fn pin(&mut self) -> Result<Option<Step>> {
-        self.asks();
-        let shard = &mut self.shard;
-        let pinned_at = clock::now();
-        let pinned = self
-            .shared
-            .client
-            .pin_now(&shard.request, &shard.range)
-            .await?;
-        self.shared.charged(pinned.request_charge).await;
-        let [(range, now)] = &pinned.parts[..] else {
-            // The range was split before; each part gets its own end.
-            let mut children = Vec::new();
-            for (range, _) in pinned.parts {
-                let position = match &shard.position {
-                    Some(position) => {
-                        self.shared
-                            .client
-                            .cut(&shard.request, position, &range)
-                            .await?
-                    }
-                    None => None,
-                };
-                children.push((range, position));
-            }
-            return Ok(Some(Step::Split(children)));
-        };
-        ensure!(
-            *range == shard.range,
-            "the service pinned {range} instead of {}",
-            shard.range
-        );
-        let etag = etag_of(&now.token, range)?.context("the pin has no ETag")?;
-        let position_lsn = shard.position.as_ref().and_then(|position| position.lsn);
-        // Whatever the snapshot has found must be before the end of the changes.
-        let seen = pinned
-            .partition
-            .as_deref()
-            .filter(|_| !shard.is_of_snapshot);
-        let seen = match seen {
-            Some(partition) => self.shared.see(partition, None).await?,
-            None => None,
-        };
-        if let (Some(here), Some(service)) = (position_lsn.max(seen), now.lsn)
-            && service < here
-        {
-            let range = shard.id;
-            bail!(Lag::BehindPosition {
-                range,
-                here,
-                service
-            });
-        }
-        let partition = pinned.partition.as_deref();
-        self.ensure_above_floor(partition, pinned.partition_lsn.or(now.lsn))?;
-        let shard = &mut self.shard;
-        let is_there = shard.etag.as_deref() == Some(&etag);
-        let end = PinnedEnd {
-            etag,
-            partition: pinned.partition,
-            pinned_at,
-            tokens_compare: now.lsn.is_some() && now.lsn == pinned.partition_lsn,
-            known_lsn: None,
-            reached: None,
-        };
-        shard.horizon.pin(end.clone());
-        let asker = Asker::Range(shard.id);
-        self.shared.client.traffic().hears(asker);
-        let event = ReaderEvent::Pinned {
-            range: shard.id,
-            position_lsn,
-            end,
-        };
-        self.shared.send(event).await;
-        // The pin itself shows that nothing is newer.
-        let has_nothing_new = is_there && !pinned.has_documents;
-        Ok(has_nothing_new.then_some(Step::Reached(Some(ReachedEnd::Head))))
-    }
-
     /// A request is sent: until there is a usable answer, the range waits for the account.
-    fn asks(&self) {
+    pub(super) fn asks(&self) {
         let asker = Asker::Range(self.shard.id);
         self.shared.client.traffic().asks(asker);
     }
@@ -602,80 +470,6 @@ impl Turn {
         slot.send(event);
         self.shard.position = Some(position);
         Ok(())
-    }
-
-    /// The position of a part of the range.
-    async fn cut(&mut self, position: &Position, part: &FeedRange) -> Result<Option<Position>> {
-        // Not shared, since a cursor cannot be.
-        let shard = &mut *self.shard;
-        if shard.request.is_query() {
-            let token = query_token::cut(&position.token, &shard.range, part)?;
-            return Ok(token.map(|token| Position { token, lsn: None }));
-        }
-        let client = &self.shared.client;
-        client.cut(&shard.request, position, part).await
-    }
-
-    /// Reports a split and waits until it is committed; only then are the children read.
-    async fn replace(mut self, children: Vec<Part>) -> Outcome {
-        let mut cut = Vec::with_capacity(children.len());
-        for (range, position) in children {
-            let position = match &position {
-                Some(position) => match self.cut(position, &range).await {
-                    Ok(position) => position,
-                    Err(error) => {
-                        let range = self.shard.id;
-                        let error =
-                            error.context("cannot cut the position of a range that was split");
-                        self.shared.send(ReaderEvent::Failed { range, error }).await;
-                        return Outcome::Ended;
-                    }
-                },
-                None => None,
-            };
-            cut.push((range, position));
-        }
-        if failpoint::is_planted("defect.one-token-for-all-children") {
-            let first = cut.first().and_then(|(_, position)| position.clone());
-            for (_, position) in &mut cut {
-                position.clone_from(&first);
-            }
-        }
-        let (reply, numbers) = oneshot::channel();
-        let event = ReaderEvent::Replaced {
-            parent: self.shard.id,
-            children: cut.clone(),
-            reply,
-        };
-        self.shared.send(event).await;
-        let numbers = tokio::select! {
-            biased;
-            numbers = numbers => numbers,
-            // The children are committed nevertheless if the job still takes events. If it does not, the
-            // reply may never fail: an event that was sent while the receiver was dropped stays in the
-            // channel, with its `reply`, for as long as this task holds a sender.
-            () = self.shared.stop.cancelled() => return Outcome::Ended,
-        };
-        // No reply: the job is being torn down.
-        let Ok(numbers) = numbers else {
-            return Outcome::Ended;
-        };
-        // The next plan begins at the end of the whole range, in each of its parts.
-        let exact = self.until() == Some(ReadUntil::Exact);
-        let end = self.shard.horizon.pinned().filter(|_| exact).cloned();
-        let children = cut.into_iter().zip(numbers).map(|((range, position), id)| {
-            let child = Shard::new(id, range, position, &self.shared.options);
-            let child = child.until(self.shard.stop.clone());
-            let child = child.pinned_before(end.clone());
-            // A page size that was too large for the parent is too large for its children.
-            Shard {
-                request: self.shard.request.clone(),
-                is_of_snapshot: self.shard.is_of_snapshot,
-                sighted: self.shard.sighted.clone(),
-                ..child
-            }
-        });
-        Outcome::Replaced(children.collect())
     }
 }
 

@@ -24,6 +24,7 @@ use super::pending::Pending;
 use super::position::{InputPosition, Standing};
 use super::replay_source::ReplaySource;
 use super::schedule;
+use super::together::Together;
 use super::unkeyed::Unkeyed;
 use super::watermark::Watermark;
 use super::writer::Writer;
@@ -36,9 +37,6 @@ use crate::signal::Shutdown;
 
 /// The shortest time between two commits.
 const MIN_CHECKPOINT_INTERVAL: Duration = Duration::from_millis(1);
-
-/// How many bytes of changes may wait to be applied.
-const MAX_WAITING_BYTES: usize = 64 << 20;
 
 /// When to report that a replay that continues has caught up with its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +78,8 @@ pub(super) struct Applier {
     writes: JoinSet<Ended>,
     /// Bytes of changes that wait or are being written.
     waiting_bytes: usize,
+    /// How many of these there may be.
+    max_waiting_bytes: usize,
     unkeyed: Unkeyed,
     collisions: Collisions,
     letters: DeadLetters,
@@ -127,6 +127,7 @@ impl Applier {
             },
             writes: JoinSet::new(),
             waiting_bytes: 0,
+            max_waiting_bytes: Together::default().waiting_bytes,
             observer: Arc::clone(&writer.sender.observer),
             concurrency: WriteConcurrency::new(plan.concurrency),
             window: plan.checkpoint_changes,
@@ -138,6 +139,12 @@ impl Applier {
             checkpoint,
             monitor,
         }
+    }
+
+    /// Keeps to what it shares with other replays.
+    pub(super) fn beside(mut self, together: &Together) -> Self {
+        self.max_waiting_bytes = together.waiting_bytes;
+        self
     }
 
     /// Counts and reports what happens.
@@ -235,7 +242,8 @@ impl Applier {
         } else {
             self.watermark.done_through()
         };
-        self.waiting_bytes < MAX_WAITING_BYTES && self.watermark.taken() - committed < self.window
+        self.waiting_bytes < self.max_waiting_bytes
+            && self.watermark.taken() - committed < self.window
     }
 
     fn uncommitted(&self) -> u64 {
@@ -288,15 +296,15 @@ impl Applier {
         match taken.meaning {
             Ok(Meaning::OutsideWindow) => {
                 self.observer.observe(&ReplayEvent::OutsideWindow);
-                self.watermark.done(number, None);
+                self.watermark.done(number);
             }
             Ok(Meaning::Dropped) => {
                 self.observer.observe(&ReplayEvent::Dropped);
-                self.watermark.done(number, None);
+                self.watermark.done(number);
             }
             Ok(Meaning::Expired) => {
                 self.observer.observe(&ReplayEvent::Expired);
-                self.watermark.done(number, None);
+                self.watermark.done(number);
             }
             Ok(Meaning::Unclear(why)) => {
                 let error = self.source.location(at).unclear(why);
@@ -363,7 +371,7 @@ impl Applier {
         let is_too_many = self.observer.has_too_many_refusals();
         // A change that nothing keeps and that ends the replay is the first one of the next run.
         if letter.is_some() || !is_too_many {
-            self.watermark.done(number, letter);
+            self.watermark.refused(number, letter);
         }
         if is_too_many {
             self.stop(Stopped::TooManyRefused);
@@ -397,7 +405,7 @@ impl Applier {
                     is_keyless: pending.write.missing_path.is_some()
                         && matches!(applied, Applied::Created | Applied::Replaced),
                 });
-                self.watermark.done(pending.number, None);
+                self.watermark.done(pending.number);
                 true
             }
             Err(NotApplied::Refused(reason)) => {

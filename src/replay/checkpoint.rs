@@ -15,12 +15,15 @@ pub(super) struct Checkpoint {
     state: ReplayState,
     /// How many changes of this run the committed state covers.
     done_through: u64,
+    /// How many changes earlier runs have refused.
+    refused_before: u64,
 }
 
 impl Checkpoint {
     pub(super) fn new(file: Option<StateFile>, state: ReplayState) -> Self {
         Self {
             file,
+            refused_before: state.refused,
             state,
             done_through: 0,
         }
@@ -79,6 +82,7 @@ impl Checkpoint {
         state.feed.clone_from(&standing.feed);
         state.dead_letters = letters.sync()?;
         state.changes += done_through - self.done_through;
+        state.refused = self.refused_before + watermark.refused_through();
         file.commit(state)?;
         self.done_through = done_through;
         Ok(true)

@@ -12,24 +12,21 @@ use tokio::sync::mpsc;
 use super::address::describe;
 use super::delivery::{Delivery, Taken, WAITING};
 use super::events::ReplayEvent;
-use super::feed_state::{FeedState, FeedStep};
+use super::feed_state::{FeedShare, FeedState, FeedStep};
 use super::interpreter::Interpreter;
 use super::item_sender::ItemSender;
 use super::original::Original;
 use super::position::{InputPosition, Step};
+use super::together::Together;
 use crate::cosmos::cursor::{FeedRequest, PageSource};
 use crate::feed::page::Page;
-use crate::feed::{FeedMode, PinnedEnd, Position, RangeId, RangeSet, RangeState, ReadUntil};
-use crate::job::{Connected, first_ranges, retention};
+use crate::feed::{FeedMode, PinnedEnd, Position, RangeId, RangeSet, RangeState};
+use crate::job::{Connected, Share, first_ranges, retention};
 use crate::observe::{Event, Observers};
 use crate::reader::{ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
-use crate::settings::FeedPlan;
+use crate::settings::{FeedPlan, ReplayedShare};
 use crate::source::Mark;
 
-/// Ranges that are read in parallel. Few are enough, since writing takes longer than reading.
-const CONCURRENCY: usize = 8;
-/// Bytes of pages that may wait.
-const BUFFERED_BYTES: u32 = 8 << 20;
 /// Items per page.
 const PAGE_SIZE: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 /// Items per page with a budget: a page is charged as a whole.
@@ -50,7 +47,30 @@ pub(super) async fn first_state(connected: &Connected, plan: &FeedPlan) -> Resul
         source: connected.source.clone(),
         mode: plan.mode,
         from: plan.from,
+        share: None,
         ranges,
+    })
+}
+
+/// The state of a share of a plan, whose ranges start and end where the plan says.
+pub(super) async fn state_of_share(
+    connected: &Connected,
+    plan: &FeedPlan,
+    share: &ReplayedShare,
+) -> Result<FeedState> {
+    let request = request(plan.mode, PAGE_SIZE);
+    let planned = Share::of(&share.file, share.shard)?;
+    planned.ensure_same(connected)?;
+    Ok(FeedState {
+        source: connected.source.clone(),
+        mode: plan.mode,
+        from: plan.from,
+        share: Some(FeedShare {
+            shard: share.shard,
+            until: share.until(),
+            scope: planned.scope(),
+        }),
+        ranges: planned.ranges(connected, &request).await?,
     })
 }
 
@@ -76,6 +96,8 @@ pub(super) struct FeedReading {
     pub(super) window: u64,
     /// Whether to continue after the head is reached.
     pub(super) follow: bool,
+    /// How much is read ahead.
+    pub(super) together: Together,
 }
 
 /// Starts to read a feed. It ends at the head if it does not follow, when `target` is stopped, and when the
@@ -92,6 +114,7 @@ pub(super) fn read(
         line,
         window,
         follow,
+        together,
     } = reading;
     let has_budget = target.budget.is_some();
     let page_size = if has_budget {
@@ -100,15 +123,15 @@ pub(super) fn read(
         PAGE_SIZE
     };
     let window = NonZeroU32::try_from(u32::try_from(window).unwrap_or(u32::MAX));
-    let end = match from.mode {
+    let end = match &from.share {
         _ if follow => ReadEnd::Never,
-        // A document has one version, which may move beyond the pin.
-        FeedMode::LatestVersion => ReadEnd::Caught(ReadUntil::Head),
-        FeedMode::AllVersionsAndDeletes => ReadEnd::Caught(ReadUntil::Pin),
+        Some(share) => ReadEnd::Caught(share.until),
+        // Of the latest versions, a document has one, which may move beyond the pin.
+        None => ReadEnd::Caught(from.mode.read_until()),
     };
     let options = ReaderOptions {
         // The budget must have paid for a page before the next one is read.
-        concurrency: if has_budget { 1 } else { CONCURRENCY },
+        concurrency: if has_budget { 1 } else { together.ranges },
         request: request(
             from.mode,
             window.map_or(page_size, |window| window.min(page_size)),
@@ -117,11 +140,15 @@ pub(super) fn read(
         start: from.from,
         end,
         poll_interval: POLL_INTERVAL,
-        buffered_bytes: if has_budget { 1 } else { BUFFERED_BYTES },
+        buffered_bytes: if has_budget {
+            1
+        } else {
+            together.buffered_bytes
+        },
     };
     let (deliveries, receiver) = mpsc::channel(WAITING);
     let stream = FeedStream {
-        behind: to_read(&from.ranges).map(|range| range.id).collect(),
+        behind: to_read(&from).map(|range| range.id).collect(),
         ahead: from,
         line,
         interpreter,
@@ -138,9 +165,9 @@ pub(super) fn read(
     receiver
 }
 
-/// The ranges that are to be read: those of a snapshot once.
-fn to_read(ranges: &RangeSet) -> impl Iterator<Item = &RangeState> {
-    ranges.iter().filter(|range| !range.is_done())
+/// The ranges that are to be read: those of a snapshot and of a plan once.
+fn to_read(feed: &FeedState) -> impl Iterator<Item = &RangeState> {
+    feed.ranges.iter().filter(|range| !feed.is_done(range))
 }
 
 /// Turns the events of the reader into a stream of changes.
@@ -164,10 +191,11 @@ struct Gone;
 impl FeedStream {
     async fn run(mut self, connected: Connected, options: ReaderOptions) -> Result<()> {
         let (sender, mut events) = mpsc::channel(WAITING);
-        for range in to_read(&self.ahead.ranges) {
+        for range in to_read(&self.ahead) {
             self.observers.emit(&Event::Added { range });
         }
-        let shards = to_read(&self.ahead.ranges).map(|range| {
+        let is_planned = self.ahead.share.is_some();
+        let shards = to_read(&self.ahead).map(|range| {
             let (bounds, position) = (range.range.clone(), range.position.clone());
             let shard = Shard::new(range.id, bounds, position, &options);
             let shard = if range.snapshot {
@@ -175,7 +203,10 @@ impl FeedStream {
             } else {
                 shard
             };
-            shard.heard_before(range.end.clone())
+            match is_planned {
+                true => shard.pinned_before(range.end.clone()),
+                false => shard.heard_before(range.end.clone()),
+            }
         });
         let shards = shards.collect();
         let stop = self.target.stop.child_token();
@@ -230,7 +261,7 @@ impl FeedStream {
                 children,
                 reply,
             } => {
-                let placed = self.ahead.ranges.split(parent, children.clone())?;
+                let placed = self.ahead.split(parent, children.clone())?;
                 self.observers.emit(&Event::Split {
                     parent,
                     children: &placed,
@@ -252,7 +283,7 @@ impl FeedStream {
             }
             ReaderEvent::Finished { range, end } => {
                 self.observers.emit(&Event::Finished { range });
-                if let Err(Gone) = self.end_snapshot(range, end).await {
+                if let Err(Gone) = self.end_of_range(range, end).await {
                     return Ok(Err(Gone));
                 }
                 return Ok(self.caught_up(range).await);
@@ -297,16 +328,17 @@ impl FeedStream {
         Ok(Ok(()))
     }
 
-    /// Records the end of a range of the snapshot, which is not read again. With the last of them, what came meanwhile
-    /// is to be caught up with.
-    async fn end_snapshot(&mut self, range: RangeId, end: Option<PinnedEnd>) -> Result<(), Gone> {
+    /// Records the end of a range of a snapshot or of a plan, which is not read again. With the last one of a snapshot, what
+    /// came meanwhile is to be caught up with.
+    async fn end_of_range(&mut self, range: RangeId, end: Option<PinnedEnd>) -> Result<(), Gone> {
+        let is_planned = self.ahead.share.is_some();
         let ranges = &mut self.ahead.ranges;
         let is_of_snapshot = ranges.find(range).is_some_and(|range| range.snapshot);
-        let Some(end) = end.filter(|_| is_of_snapshot) else {
+        let Some(end) = end.filter(|_| is_of_snapshot || is_planned) else {
             return Ok(());
         };
         ranges.set_end(range, end.clone());
-        if !ranges.is_snapshot_open() {
+        if is_of_snapshot && !ranges.is_snapshot_open() {
             self.behind.extend(ranges.changes().map(|range| range.id));
         }
         let passed = Delivery::Passed(self.step(FeedStep::Ended(range, end)));

@@ -7,10 +7,11 @@ use super::address::{describe, is_state_of};
 use crate::error::usage;
 use crate::feed::{
     ChangeFeedStart, ContainerAddress, FeedMode, Part, PinnedEnd, Position, RangeId, RangeSet,
-    Scope,
+    RangeState, ReadUntil, Scope,
 };
 use crate::job::check_position;
 use crate::settings::{FeedPlan, mode_text, start_text};
+use crate::state::model::ShardOfPlan;
 
 /// How far a container's feed has been replayed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,9 +22,24 @@ pub(crate) struct FeedState {
     pub(crate) mode: FeedMode,
     /// Where ranges without a position start.
     pub(crate) from: ChangeFeedStart,
-    /// They tile the container, and so do those of a snapshot, if there is one.
+    /// The share of a plan that is read; all of the container if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) share: Option<FeedShare>,
+    /// They tile what is read, and so do those of a snapshot, if there is one.
     #[serde(flatten)]
     pub(crate) ranges: RangeSet,
+}
+
+/// The share of a plan that is read of a feed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FeedShare {
+    /// Of which plan, and which one.
+    pub(crate) shard: ShardOfPlan,
+    /// How far each range is read.
+    pub(crate) until: ReadUntil,
+    /// Which part of the container it is.
+    pub(crate) scope: Scope,
 }
 
 /// How a feed advances.
@@ -31,7 +47,7 @@ pub(crate) struct FeedState {
 pub(super) enum FeedStep {
     /// A range is at this position, with what is known of its end.
     Moved(RangeId, Position, Option<PinnedEnd>),
-    /// A range of the snapshot was read to this end.
+    /// A range was read to this end, of the snapshot or of a plan.
     Ended(RangeId, PinnedEnd),
     /// A range was split into these.
     Split(RangeId, Vec<Part>),
@@ -47,9 +63,11 @@ impl FeedState {
         &self,
         source: &ContainerAddress,
         plan: &FeedPlan,
+        share: Option<ShardOfPlan>,
         has_moved: bool,
         hint: &str,
     ) -> Result<()> {
+        self.ensure_share(share, hint)?;
         if !is_state_of(&self.source, source, has_moved) {
             return Err(usage(
                 format!(
@@ -84,10 +102,76 @@ impl FeedState {
                 hint,
             ));
         }
-        self.ranges.check(&Scope::default())?;
+        self.ranges.check(&self.scope())?;
         self.ranges
             .iter()
             .try_for_each(|range| check_position(range, &self.source.container_rid))
+    }
+
+    /// Checks that it is of this share of a plan.
+    ///
+    /// # Errors
+    ///
+    /// If it is of another one, or of none.
+    pub(super) fn ensure_share(&self, share: Option<ShardOfPlan>, hint: &str) -> Result<()> {
+        let own = self.share.as_ref().map(|own| own.shard);
+        if own == share {
+            return Ok(());
+        }
+        let described = |share: Option<ShardOfPlan>| match share {
+            Some(share) => format!("the {share} of the plan {}", share.plan),
+            None => "a whole container".to_owned(),
+        };
+        Err(usage(
+            format!(
+                "the state belongs to a replay of {}, not of {}",
+                described(own),
+                described(share)
+            ),
+            hint,
+        ))
+    }
+
+    /// Which part of the container is read.
+    pub(crate) fn scope(&self) -> Scope {
+        let share = self.share.as_ref();
+        share.map(|share| share.scope.clone()).unwrap_or_default()
+    }
+
+    /// Whether it is a share of a plan that was replayed to its end.
+    pub(super) fn is_complete(&self) -> bool {
+        self.share.is_some() && self.ranges.iter().all(RangeState::has_ended)
+    }
+
+    /// Whether a range that was read to its end is not read again.
+    pub(super) fn is_done(&self, range: &RangeState) -> bool {
+        range.is_done() || self.share.is_some() && range.has_ended()
+    }
+
+    /// Replaces a range with its parts.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such range, or they do not tile it.
+    pub(super) fn split(
+        &mut self,
+        parent: RangeId,
+        children: Vec<Part>,
+    ) -> Result<Vec<RangeState>> {
+        let is_exact = |share: &FeedShare| share.until == ReadUntil::Exact;
+        let end = match self.share.as_ref().is_some_and(is_exact) {
+            // The next plan begins at the end of the whole range, in each of its parts.
+            true => self.ranges.find(parent).and_then(|range| range.end.clone()),
+            false => None,
+        };
+        let mut placed = self.ranges.split(parent, children)?;
+        for child in &mut placed {
+            if let Some(end) = &end {
+                self.ranges.set_end(child.id, end.clone());
+                child.end = Some(end.clone());
+            }
+        }
+        Ok(placed)
     }
 
     /// Takes a step. Each was taken before by the reading side, from the same state and in the same order,
@@ -106,7 +190,7 @@ impl FeedState {
                 self.ranges.set_end(id, end);
             }
             FeedStep::Split(parent, children) => {
-                self.ranges.split(parent, children).expect(TAKEN_BEFORE);
+                self.split(parent, children).expect(TAKEN_BEFORE);
             }
         }
     }

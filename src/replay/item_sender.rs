@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use azure_data_cosmos_driver::models::PartitionKey;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use super::budget::Budget;
@@ -65,7 +66,9 @@ pub(super) struct ItemSender {
     /// The paths of the container's partition key.
     pub(super) key_paths: Vec<String>,
     pub(super) retry_limit: RetryLimit,
-    pub(super) budget: Option<Budget>,
+    pub(super) budget: Option<Arc<Budget>>,
+    /// A permit for each request that is under way, if other replays have requests too.
+    pub(super) permits: Option<Arc<Semaphore>>,
     pub(super) observer: Arc<ReplayObserver>,
     /// How many requests were sent, not counting repetitions.
     pub(super) sent: AtomicU64,
@@ -120,8 +123,18 @@ impl ItemSender {
                 }
                 None => None,
             };
+            let permit = match &self.permits {
+                Some(permits) => {
+                    let begun = Instant::now();
+                    let permit = self.permit(permits).await?;
+                    client.traffic().excuses(asker, begun.elapsed());
+                    permit
+                }
+                None => None,
+            };
             client.traffic().asks(asker);
             let answer = request.send(client).await;
+            drop(permit);
             self.observer
                 .observe(&ReplayEvent::Charged(answer.request_charge));
             if let Some((budget, reserved)) = reserved {
@@ -157,6 +170,18 @@ impl ItemSender {
                 answered => return Ok(answered),
             };
             self.unless_stopped(tokio::time::sleep(pause)).await?;
+        }
+    }
+
+    /// Waits until the request may be sent beside those of other replays.
+    async fn permit<'a>(
+        &self,
+        permits: &'a Semaphore,
+    ) -> Result<Option<SemaphorePermit<'a>>, NotApplied> {
+        tokio::select! {
+            () = self.stop.cancelled() => Err(NotApplied::Stopped),
+            // It is never closed.
+            permit = permits.acquire() => Ok(permit.ok()),
         }
     }
 

@@ -133,6 +133,26 @@ fn too_many_refused(counts: &ReplayCounts, plan: &ReplayPlan) -> anyhow::Error {
     with_further_hint(refused(counts), hint)
 }
 
+/// Fails if earlier runs of a share have refused changes: whoever runs it again is not to take it for a complete one.
+pub(super) fn ensure_none_refused(refused: u64, plan: &ReplayPlan) -> Result<()> {
+    if refused == 0 {
+        return Ok(());
+    }
+    let error = anyhow!(
+        "earlier runs have refused {} of this share; all others are applied",
+        exactly(refused, "change")
+    );
+    let hint = match &plan.dead_letter {
+        Some(path) => format!(
+            "those with letters are in {}, each with its reason, and can be replayed from there",
+            shown_path(&path)
+        ),
+        None => "the runs that refused them named them; --dead-letter FILE keeps refused changes"
+            .to_owned(),
+    };
+    Err(with_exit_code(with_hint(error, hint), ExitCode::Failed))
+}
+
 /// The error of a replay that applied all but some changes.
 fn some_refused(counts: &ReplayCounts, plan: &ReplayPlan) -> anyhow::Error {
     let hint = match &plan.dead_letter {

@@ -15,6 +15,7 @@ use crate::job::Connected;
 use crate::report::Report;
 use crate::settings::{FeedPlan, ReplayPlan};
 use crate::source::{Fingerprint, Input, Inputs, Mark};
+use crate::state::model::ShardOfPlan;
 
 /// Finds the files to replay, and reports what the user should know about them.
 pub(super) fn find_inputs(plan: &ReplayPlan, report: &Report) -> Result<Inputs> {
@@ -47,6 +48,8 @@ pub(super) enum ReplaySource {
     Container {
         connected: Connected,
         plan: FeedPlan,
+        /// The share of a plan that is read, if it is not all of it.
+        share: Option<ShardOfPlan>,
     },
 }
 

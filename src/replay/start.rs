@@ -25,6 +25,7 @@ use super::position::InputPosition;
 use super::rehearsal::Rehearsal;
 use super::replay_source::{ReplaySource, find_inputs, refuse_as_dead_letters};
 use super::state::{ReplayState, StateFile};
+use super::together::Together;
 use super::writer::Writer;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::container::NewContainer;
@@ -90,7 +91,8 @@ pub async fn replay(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let found = find(plan, report)?;
-    replay_found(connect, found, monitor, report, shutdown).await
+    let alone = Together::default();
+    replay_found(connect, found, &alone, monitor, report, shutdown).await
 }
 
 /// What a replay reads, found before anything is connected.
@@ -119,7 +121,7 @@ pub fn find(plan: ReplayPlan, report: &Report) -> Result<Found> {
     Ok(Found { plan, inputs, new })
 }
 
-/// As [`replay`], of what was found.
+/// As [`replay`], of what was found, and beside the replays that it shares `together` with.
 ///
 /// # Errors
 ///
@@ -127,6 +129,7 @@ pub fn find(plan: ReplayPlan, report: &Report) -> Result<Found> {
 pub async fn replay_found(
     connect: impl AsyncFnOnce(Option<&ContainerAddress>, Option<NewContainer>) -> Result<Containers>,
     found: Found,
+    together: &Together,
     monitor: &Monitor,
     report: &Arc<Report>,
     shutdown: &Shutdown,
@@ -152,6 +155,7 @@ pub async fn replay_found(
         (Some(connected), Some(feed)) => ReplaySource::Container {
             connected,
             plan: feed.clone(),
+            share: plan.share.as_ref().map(|share| share.shard),
         },
         _ => ReplaySource::of_files(inputs),
     };
@@ -164,15 +168,34 @@ pub async fn replay_found(
     if let Some(state) = &found {
         state.check(&target, &plan, &source)?;
     }
+    let shares = plan.share.as_ref();
+    if let Some(shards) = shares.and_then(|share| share.shards(&target.container_rid)) {
+        shards.mark()?;
+    }
+    // Not before target, source and options are known to be those of the state.
+    if let (Some(share), Some(state)) = (&plan.share, &found)
+        && state.feed.as_ref().is_some_and(FeedState::is_complete)
+    {
+        outcome::ensure_none_refused(state.refused, &plan)?;
+        report.notice(&format!(
+            "the {} is complete; `cosmos-tail plan` plans what came since",
+            share.shard
+        ));
+        return Ok(ExitCode::Done);
+    }
+    let refused_before = found.as_ref().map_or(0, |state| state.refused);
     let committed = found.as_ref().and_then(|state| state.dead_letters);
     let path = plan.dead_letter.as_deref();
     let letters = DeadLetters::open(path, committed, plan.dry_run, report)?;
     let is_resumed = found.is_some();
     let mut state = found.unwrap_or_else(|| first_state(&target, &plan));
     state.moved(&target, &source);
-    let budget = match (plan.max_ru, &client) {
-        (Some(max_ru), Some(client)) => Some(Budget::new(max_ru.per_second(client).await?)),
-        _ => None,
+    let budget = match (&together.budget, plan.max_ru, &client) {
+        (Some(shared), ..) => Some(Arc::clone(shared)),
+        (None, Some(max_ru), Some(client)) => {
+            Some(Arc::new(Budget::new(max_ru.per_second(client).await?)))
+        }
+        (None, ..) => None,
     };
     let writer = Arc::new(Writer {
         sender: Arc::new(ItemSender {
@@ -180,6 +203,7 @@ pub async fn replay_found(
             key_paths,
             retry_limit: plan.retry_limit,
             budget,
+            permits: together.writes.clone(),
             observer: Arc::new(ReplayObserver::new(report, plan.max_errors)),
             sent: AtomicU64::new(0),
             stop: shutdown.child_token(),
@@ -190,11 +214,8 @@ pub async fn replay_found(
         batch_size: plan.batch_size,
         own: OwnWrites::new(state.began, is_resumed),
     });
-    if is_resumed && compares_documents(&source, &writer.sender.key_paths, &plan) {
-        report.notice(
-            "documents are compared with those of this run only, not with those that earlier runs wrote \
-             (--id-collisions)",
-        );
+    if compares_documents(&source, &writer.sender.key_paths, &plan) {
+        note_what_is_compared(is_resumed, &plan, report);
     }
     let observer = watch(&plan, state.feed.as_ref(), monitor);
     let observers = Vec::from_iter(observer);
@@ -204,6 +225,7 @@ pub async fn replay_found(
         &writer.sender,
         observers,
         &plan,
+        together,
         report,
     )
     .await?;
@@ -213,7 +235,24 @@ pub async fn replay_found(
     let applier = Applier::new(
         writer, source, deliveries, letters, checkpoint, monitor, &plan,
     );
-    outcome::run(applier, &plan, &target, report, shutdown).await
+    let applier = applier.beside(together);
+    let code = outcome::run(applier, &plan, &target, report, shutdown).await?;
+    if code == ExitCode::Done && plan.share.is_some() {
+        outcome::ensure_none_refused(refused_before, &plan)?;
+    }
+    Ok(code)
+}
+
+/// Reports with which documents those of this run are not compared.
+fn note_what_is_compared(is_resumed: bool, plan: &ReplayPlan, report: &Report) {
+    let others = match (&plan.share, is_resumed) {
+        (Some(_), _) => "not with those that other shares or earlier runs write",
+        (None, true) => "not with those that earlier runs wrote",
+        (None, false) => return,
+    };
+    report.notice(&format!(
+        "documents are compared with those of this run only, {others} (--id-collisions)"
+    ));
 }
 
 /// Reports that the rest of a time to live means nothing in a target where nothing expires.
@@ -292,6 +331,7 @@ fn first_state(target: &ContainerAddress, plan: &ReplayPlan) -> ReplayState {
         feed: None,
         dead_letters: None,
         changes: 0,
+        refused: 0,
     }
 }
 
@@ -303,6 +343,7 @@ async fn begin_reading(
     target: &Arc<ItemSender>,
     mut observers: Vec<Box<dyn Observer>>,
     plan: &ReplayPlan,
+    together: &Together,
     report: &Arc<Report>,
 ) -> Result<mpsc::Receiver<Result<Delivery>>> {
     let key_paths = target.key_paths.iter();
@@ -317,10 +358,12 @@ async fn begin_reading(
         ReplaySource::Container {
             connected,
             plan: feed,
+            ..
         } => {
-            let from = match state.feed.take() {
-                Some(from) => from,
-                None => container::first_state(connected, feed).await?,
+            let from = match (state.feed.take(), &plan.share) {
+                (Some(from), _) => from,
+                (None, Some(share)) => container::state_of_share(connected, feed, share).await?,
+                (None, None) => container::first_state(connected, feed).await?,
             };
             state.feed = Some(from.clone());
             let retention = retention::report(connected, from.mode, &from.ranges, report);
@@ -342,6 +385,7 @@ async fn begin_reading(
                 line: state.position.mark.line,
                 window: plan.checkpoint_changes,
                 follow: feed.follow,
+                together: together.clone(),
             };
             Ok(container::read(reading, interpreter, Arc::clone(target)))
         }

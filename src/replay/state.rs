@@ -52,6 +52,13 @@ pub(super) struct ReplayState {
     pub(super) dead_letters: Option<u64>,
     /// How many changes all runs have applied or refused.
     pub(super) changes: u64,
+    /// How many of them were refused. Older builds did not count them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) refused: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// As every replay of an older build did.
@@ -191,9 +198,14 @@ impl ReplayState {
         let has_moved = plan.account_moved;
         match (source, &self.feed) {
             (ReplaySource::Files(files), None) => files.check(&self.inputs, NEW_START),
-            (ReplaySource::Container { connected, plan }, Some(feed)) => {
-                feed.check(&connected.source, plan, has_moved, NEW_START)
-            }
+            (
+                ReplaySource::Container {
+                    connected,
+                    plan,
+                    share,
+                },
+                Some(feed),
+            ) => feed.check(&connected.source, plan, *share, has_moved, NEW_START),
             (_, feed) => {
                 let kind = |of_container| {
                     if of_container {
@@ -255,6 +267,7 @@ mod tests {
             feed: None,
             dead_letters: None,
             changes: 0,
+            refused: 0,
         };
         let state = serde_json::to_value(state).unwrap();
         let fields: BTreeSet<&str> = state

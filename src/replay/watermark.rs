@@ -23,6 +23,8 @@ pub(super) struct Watermark<P: Advance> {
     position: P,
     /// Dead letters of the changes that are done without a gap, in the order of the source.
     letters: Vec<Vec<u8>>,
+    /// How many of the changes that are done without a gap were refused.
+    refused: u64,
 }
 
 #[derive(Debug)]
@@ -30,7 +32,9 @@ struct Open<S> {
     done: bool,
     /// The steps of the source up to the next change.
     after: Vec<S>,
-    /// Its dead letter, if it was refused.
+    /// Whether it was refused.
+    refused: bool,
+    /// Its dead letter, if there is one.
     letter: Option<Vec<u8>>,
 }
 
@@ -42,6 +46,7 @@ impl<P: Advance> Watermark<P> {
             open: VecDeque::new(),
             position,
             letters: Vec::new(),
+            refused: 0,
         }
     }
 
@@ -50,6 +55,7 @@ impl<P: Advance> Watermark<P> {
         self.open.push_back(Open {
             done: false,
             after: vec![step],
+            refused: false,
             letter: None,
         });
         self.first + self.open.len() as u64 - 1
@@ -63,11 +69,21 @@ impl<P: Advance> Watermark<P> {
         }
     }
 
-    /// The change `number` is done, with a dead letter if it was refused.
-    pub(super) fn done(&mut self, number: u64, letter: Option<Vec<u8>>) {
+    /// The change `number` is done.
+    pub(super) fn done(&mut self, number: u64) {
+        self.settle(number, false, None);
+    }
+
+    /// The change `number` is refused, with its dead letter, if there is one.
+    pub(super) fn refused(&mut self, number: u64, letter: Option<Vec<u8>>) {
+        self.settle(number, true, letter);
+    }
+
+    fn settle(&mut self, number: u64, refused: bool, letter: Option<Vec<u8>>) {
         let index = usize::try_from(number.wrapping_sub(self.first)).unwrap_or(usize::MAX);
         if let Some(open) = self.open.get_mut(index) {
             open.done = true;
+            open.refused = refused;
             open.letter = letter;
         }
         while self.open.front().is_some_and(|open| open.done)
@@ -77,6 +93,7 @@ impl<P: Advance> Watermark<P> {
                 self.position.advance(step);
             }
             self.letters.extend(open.letter);
+            self.refused += u64::from(open.refused);
             self.first += 1;
         }
     }
@@ -95,6 +112,11 @@ impl<P: Advance> Watermark<P> {
     /// How many changes are done without a gap.
     pub(super) fn done_through(&self) -> u64 {
         self.first
+    }
+
+    /// How many of the changes that are done without a gap were refused.
+    pub(super) fn refused_through(&self) -> u64 {
+        self.refused
     }
 
     /// How many changes were taken.
@@ -128,13 +150,15 @@ mod tests {
     fn the_position_moves_only_over_what_is_done_without_a_gap() {
         let mut watermark = Watermark::new(At('0'));
         let numbers: Vec<u64> = ['a', 'b', 'c'].map(|at| watermark.take(at)).to_vec();
-        watermark.done(numbers[1], Some(b"letter".to_vec()));
+        watermark.refused(numbers[1], Some(b"letter".to_vec()));
         assert!(watermark.take_letters().is_empty());
         assert_eq!(
             (watermark.done_through(), *watermark.position()),
             (0, At('0'))
         );
-        watermark.done(numbers[0], None);
+        assert_eq!(watermark.refused_through(), 0);
+        watermark.done(numbers[0]);
+        assert_eq!(watermark.refused_through(), 1);
         assert_eq!(watermark.take_letters(), [b"letter"]);
         assert_eq!(
             (watermark.done_through(), *watermark.position()),
@@ -143,7 +167,7 @@ mod tests {
         // A step without a change waits for the changes before it.
         watermark.pass('d');
         assert_eq!(*watermark.position(), At('b'));
-        watermark.done(watermark.taken() - 1, None);
+        watermark.done(watermark.taken() - 1);
         assert_eq!(
             (watermark.done_through(), *watermark.position()),
             (3, At('d'))

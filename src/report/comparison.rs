@@ -1,9 +1,10 @@
-//! How a comparison ended, in one line or as JSON.
+//! How a comparison ended, of one container or of several, in one line or as JSON.
 
 use indicatif::HumanCount;
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use super::database::FailedContainer;
 use crate::count::{count, exactly};
 
 /// How a comparison ended.
@@ -95,6 +96,109 @@ impl CompareSummary {
             self.source.name,
             HumanCount(self.target.documents),
             self.target.name,
+            self.seconds
+        )
+    }
+}
+
+/// How a comparison of several containers ended.
+#[derive(Debug, Clone, Serialize)]
+pub struct CompareDatabaseSummary {
+    /// `same`, `different`, `changing`, or `incomplete` if a container could not be compared.
+    pub outcome: &'static str,
+    /// The source: a path, or the name of a database.
+    pub source: String,
+    /// The target.
+    pub target: String,
+    /// The containers that both have, each with its own summary.
+    pub containers: Vec<ComparedContainer>,
+    /// Those that only the source has.
+    pub missing_containers: Vec<String>,
+    /// Those that only the target has.
+    pub extra_containers: Vec<String>,
+    /// Those that could not be compared.
+    pub failed: Vec<FailedContainer>,
+    /// When it began, by the clock of the machine.
+    #[serde(with = "time::serde::rfc3339")]
+    pub started: OffsetDateTime,
+    /// When it ended.
+    #[serde(with = "time::serde::rfc3339")]
+    pub ended: OffsetDateTime,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// The report, if there is one.
+    pub report: Option<String>,
+}
+
+/// A container that was compared.
+#[derive(Debug, Clone, Serialize)]
+pub struct ComparedContainer {
+    /// Its name.
+    pub container: String,
+    /// How that ended.
+    #[serde(flatten)]
+    pub summary: CompareSummary,
+}
+
+impl CompareDatabaseSummary {
+    pub(super) fn text(&self) -> String {
+        let of = |outcome: &str| {
+            let those = self
+                .containers
+                .iter()
+                .filter(|one| one.summary.outcome == outcome);
+            those.map(|one| &*one.container).collect::<Vec<&str>>()
+        };
+        let names = |names: &[String]| names.join(", ");
+        let mut parts = Vec::new();
+        let same = of("same").len() as u64;
+        if same > 0 || self.outcome == "same" {
+            parts.push(format!("{} the same", exactly(same, "container")));
+        }
+        for (number, names, what) in [
+            (
+                of("different").len(),
+                of("different").join(", "),
+                "different",
+            ),
+            (
+                of("changing").len(),
+                of("changing").join(", "),
+                "still changing",
+            ),
+            (
+                self.missing_containers.len(),
+                names(&self.missing_containers),
+                "missing",
+            ),
+            (
+                self.extra_containers.len(),
+                names(&self.extra_containers),
+                "extra",
+            ),
+            (
+                self.failed.len(),
+                self.failed
+                    .iter()
+                    .map(|one| &*one.container)
+                    .collect::<Vec<&str>>()
+                    .join(", "),
+                "failed",
+            ),
+        ] {
+            if number > 0 {
+                parts.push(format!("{} {what} ({names})", HumanCount(number as u64)));
+            }
+        }
+        format!(
+            "{}: {}; {} compared with {}, {:.1} s",
+            match self.outcome {
+                "changing" => "still changing",
+                other => other,
+            },
+            parts.join(", "),
+            self.source,
+            self.target,
             self.seconds
         )
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::summary::Summary;
-use crate::count::count;
+use crate::count::{count, listed};
 
 /// How the export of a database ended.
 #[derive(Debug, Clone, Serialize)]
@@ -107,7 +107,7 @@ impl DatabaseSummary {
             } else {
                 "could not be read"
             };
-            text.push_str(&format!(", {} {why}", unread.join(" and ")));
+            text.push_str(&format!(", {} {why}", listed(&unread)));
         }
         text
     }

@@ -4,7 +4,7 @@ use indicatif::{BinaryBytes, HumanCount};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::count::count;
+use crate::count::{count, listed};
 use crate::feed::Ends;
 
 /// How a run ended.
@@ -178,7 +178,7 @@ impl Summary {
         }
         text.push_str(&format!(", {:.1} s", self.seconds));
         if !self.not_readable.is_empty() {
-            let names = self.not_readable.join(" and ");
+            let names = listed(&self.not_readable);
             let why = if self.is_denied {
                 "not readable with this credential"
             } else {

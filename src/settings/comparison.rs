@@ -77,6 +77,8 @@ pub struct ComparePlan {
     pub retry_limit: RetryLimit,
     /// How to print the summary.
     pub summary: SummaryFormat,
+    /// The container that it is about, if it is one of several comparisons, to whose report its lines are added.
+    pub of_several: Option<String>,
 }
 
 impl ComparePlan {
@@ -162,6 +164,7 @@ impl ComparePlan {
             source_max_ru: given.typed(&table::SOURCE_MAX_RU),
             retry_limit: table::MAX_RETRIES.default_for(Command::Export)?.into(),
             summary: given.get(&table::REPLAY_SUMMARY)?,
+            of_several: None,
         })
     }
 }

@@ -1,18 +1,20 @@
 //! What a replay of several containers does, resolved and validated.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::database::{ALL_CONTAINERS, is_pattern, matches, of_one};
+use super::container_choice::{ContainerChoice, current};
+use super::database::{ALL_CONTAINERS, is_pattern, of_one};
 use super::given::Given;
 use super::replay::{FeedPlan, ReplayPlan};
 use super::setting::Row;
 use super::table;
 use crate::cli::location::Location;
+use crate::cosmos::max_ru::MaxRu;
+use crate::destination::directories::lasting_name;
 use crate::durable::shown_path;
 use crate::error::usage;
-use crate::nearest::bounded;
 use crate::state::database_file::{ContainerPlace, DatabaseFile};
 
 /// The replay of several containers, as it was typed.
@@ -20,8 +22,6 @@ use crate::state::database_file::{ContainerPlace, DatabaseFile};
 pub struct DatabaseReplay {
     /// What is replayed.
     pub source: DatabaseSource,
-    only: Vec<String>,
-    exclude: Vec<String>,
     given: Given,
 }
 
@@ -34,33 +34,28 @@ impl DatabaseReplay {
     pub fn new(given: &Given) -> Result<Option<Self>> {
         let sources = given.list(&table::SOURCES);
         let mut local = sources.iter().filter_map(Location::path);
-        let (only, exclude) = (given.list(&table::ONLY), given.list(&table::EXCLUDE));
         let is_live = given
             .typed(&table::FROM_CONTAINER)
             .is_some_and(|name| is_pattern(&name));
         let directory = local.find_map(DatabaseFile::named);
         if !is_live && directory.is_none() {
-            if let Some(row) = [&table::ONLY.row, &table::EXCLUDE.row]
-                .into_iter()
-                .find(|row| given.is_typed(row))
-            {
-                return Err(usage(
-                    format!(
-                        "{} selects containers of a database, and the source is not one",
-                        row.flag()
-                    ),
-                    "name the directory that `export --all-containers` wrote, or --from-container 'DATABASE/*'; or leave it out",
-                ));
-            }
+            ContainerChoice::refuse(
+                given,
+                "name the directory that `export --all-containers` wrote, or --from-container 'DATABASE/*'; or leave it out",
+            )?;
             return Ok(None);
         }
         for (row, why, instead) in &REFUSED_BY_REPLAY {
-            if given.is_typed(row) {
+            let is_of_live = is_live && OF_LIVE.iter().any(|own| own.name == row.name);
+            if given.is_typed(row) && !is_of_live {
                 return Err(of_one(&row.flag(), why, instead));
             }
         }
         let source = match (directory, ReplayPlan::new(given)?.feed) {
-            (_, Some(feed)) => DatabaseSource::Live(feed),
+            (_, Some(feed)) => {
+                ensure_state(&feed, given)?;
+                DatabaseSource::Live(feed)
+            }
             (Some(directory), None) if sources.len() == 1 => DatabaseSource::Export(directory),
             (Some(directory), None) => {
                 return Err(usage(
@@ -75,8 +70,6 @@ impl DatabaseReplay {
         };
         Ok(Some(Self {
             source,
-            only,
-            exclude,
             given: given.clone(),
         }))
     }
@@ -87,14 +80,7 @@ impl DatabaseReplay {
     ///
     /// If a name, or everything, selects none.
     pub fn of_file<'a>(&self, file: &'a DatabaseFile) -> Result<Vec<&'a ContainerPlace>> {
-        let mut selected: Vec<&ContainerPlace> = Vec::new();
-        for one in &file.containers {
-            match selected.iter_mut().find(|other| other.name == one.name) {
-                Some(other) if other.gone.is_some() || one.gone.is_none() => *other = one,
-                Some(_) => {}
-                None => selected.push(one),
-            }
-        }
+        let mut selected = current(file);
         let names: Vec<&str> = selected.iter().map(|one| &*one.name).collect();
         let chosen = self.choose(&names)?;
         selected.retain(|one| chosen.contains(&&*one.name));
@@ -111,30 +97,22 @@ impl DatabaseReplay {
             DatabaseSource::Export(_) => ALL_CONTAINERS,
             DatabaseSource::Live(feed) => &feed.container,
         };
-        let patterns = self.only.iter().chain(&self.exclude);
-        for pattern in patterns.map(String::as_str).chain([of_source]) {
-            if !names.is_empty() && !names.iter().any(|name| matches(pattern, name)) {
-                return Err(usage(
-                    format!("there is no container `{pattern}`"),
-                    format!("the containers are {}", bounded(names)),
-                ));
-            }
-        }
-        let is_any =
-            |patterns: &[String], name: &str| patterns.iter().any(|pattern| matches(pattern, name));
-        let mut chosen = names.to_vec();
-        chosen.retain(|name| {
-            matches(of_source, name)
-                && !is_any(&self.exclude, name)
-                && (self.only.is_empty() || is_any(&self.only, name))
-        });
-        if chosen.is_empty() {
-            return Err(usage(
-                "there is no container to replay",
-                "leave --exclude out, or name others",
-            ));
-        }
-        Ok(chosen)
+        ContainerChoice::of(of_source, &self.given).choose(names, "replay")
+    }
+
+    /// What all replays together keep to.
+    ///
+    /// # Errors
+    ///
+    /// As [`ReplayPlan::new`].
+    pub fn bounds(&self) -> Result<ReplayBounds> {
+        let plan = ReplayPlan::new(&self.given)?;
+        Ok(ReplayBounds {
+            writes: plan.concurrency,
+            max_ru: plan.max_ru,
+            follows: plan.feed.is_some_and(|feed| feed.follow),
+            states: plan.state,
+        })
     }
 
     /// The replay of one of the containers: of this one of an export, or of the one of this name.
@@ -150,16 +128,49 @@ impl DatabaseReplay {
         if let Some(feed) = &mut plan.feed {
             container.clone_into(&mut feed.container);
         }
+        plan.state = plan.state.map(|directory| state_of(&directory, container));
         Ok(plan)
     }
 }
+
+/// What the replays of several containers keep to together.
+#[derive(Debug, Clone)]
+pub struct ReplayBounds {
+    /// Writes in flight at the same time.
+    pub writes: usize,
+    /// The budget in RU/s, if there is one.
+    pub max_ru: Option<MaxRu>,
+    /// Whether they continue until they are stopped, so that all have to run at once.
+    pub follows: bool,
+    /// The directory of their states, if they have some.
+    pub states: Option<PathBuf>,
+}
+
+/// Refuses to follow several containers without states: what was deleted while the copy stood still would stay.
+fn ensure_state(feed: &FeedPlan, given: &Given) -> Result<()> {
+    if !feed.follow || given.is_typed(&table::POSITION.row) {
+        return Ok(());
+    }
+    Err(usage(
+        "a copy of several containers that follows needs a place for their positions",
+        "name a directory with --state: each container has a file in it, and the same command continues all of them",
+    ))
+}
+
+/// The state of a container in the directory of the states.
+fn state_of(directory: &Path, container: &str) -> PathBuf {
+    directory.join(format!("{}.json", lasting_name(container)))
+}
+
+/// What a copy of a database in use can have all the same.
+static OF_LIVE: [&Row; 2] = [&table::REPLAY_FOLLOW.row, &table::POSITION.row];
 
 /// What is of the replay of one container.
 static REFUSED_BY_REPLAY: [(&Row, &str, &str); 6] = [
     (
         &table::REPLAY_FOLLOW.row,
-        "never ends, so the containers after it would not be copied",
-        "leave it out, or copy each container by itself: --from-container DATABASE/NAME --follow",
+        "follows containers in use, and an export has an end",
+        "leave it out, or copy the database itself: --from-container 'DATABASE/*' --follow --state DIR",
     ),
     (
         &table::CONTAINER.row,

@@ -196,3 +196,38 @@ impl ImportPlan {
         })
     }
 }
+
+/// What `leases adopt` makes of what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AdoptPlan {
+    /// The leases of a group from this state, in this form.
+    FromState(PathBuf, LeaseFormat),
+    /// A state from the leases of a group.
+    ToState(PathBuf),
+    /// The leases of this form from those of another.
+    ToFormat(LeaseFormat),
+}
+
+impl AdoptPlan {
+    /// Resolves what was given.
+    ///
+    /// # Errors
+    ///
+    /// A usage error if nothing was.
+    pub fn new(given: &Given) -> Result<Self> {
+        let format = given.typed(&table::LEASE_FORMAT);
+        if let Some(path) = given.typed(&table::FROM_STATE) {
+            return Ok(Self::FromState(path, format.unwrap_or(LeaseFormat::Dotnet)));
+        }
+        if let Some(path) = given.typed(&table::TO_STATE) {
+            return Ok(Self::ToState(path));
+        }
+        format.map(Self::ToFormat).ok_or_else(|| {
+            usage(
+                "it is not said what is to become of the group",
+                "--from-state FILE creates it from a state, --to-state FILE makes a state of it, and --lease-format \
+                 java or dotnet makes its leases those of the other SDK",
+            )
+        })
+    }
+}

@@ -9,7 +9,9 @@ mod columns;
 mod compare;
 mod comparison;
 mod connection;
+mod container_choice;
 mod database;
+mod database_comparison;
 mod database_replay;
 mod documentation;
 mod endpoint;
@@ -29,6 +31,7 @@ mod profile;
 mod properties;
 mod query;
 mod replay;
+mod replayed_share;
 mod resolved;
 mod resume;
 mod setting;
@@ -48,13 +51,17 @@ pub use connection::{
     ConnectionArgs, ConnectionPlan, ConnectionRequest, Names, ProfileParts, credential_is_given,
 };
 pub use database::{ALL_CONTAINERS, DatabasePlan, is_pattern, matches};
-pub use database_replay::{DatabaseReplay, DatabaseSource};
+pub use database_comparison::{ComparedDatabase, DatabaseComparison};
+pub use database_replay::{DatabaseReplay, DatabaseSource, ReplayBounds};
 pub use documentation::profile_tables;
 pub use environment::{Environment, process_environment};
 pub use export::ExportPlan;
 pub use given::Given;
+pub(crate) use given::default_settings;
 pub use lag::{LagOf, LagPlan};
-pub use leases::{ContainerNames, GroupPlan, ImportPlan, LeasesPlan, ResetPlan, repair_start};
+pub use leases::{
+    AdoptPlan, ContainerNames, GroupPlan, ImportPlan, LeasesPlan, ResetPlan, repair_start,
+};
 pub use monitor::MonitorPlan;
 pub use plan::{After, NewPlan};
 pub use profile::{
@@ -63,9 +70,10 @@ pub use profile::{
 };
 pub use query::QueryPlan;
 pub use replay::{Creation, FeedPlan, ReplayPlan, TimeWindow};
+pub use replayed_share::ReplayedShare;
 pub use resolved::{Origin, ResolvedValue};
 pub use resume::{ResumeCommand, ResumePlan};
-pub use shard::ShardPlan;
+pub use shard::{OwnPlace, ShardPlan};
 pub use share::SharePlan;
 pub use tail::TailPlan;
 pub(crate) use value::shown_start as start_text;

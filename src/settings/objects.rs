@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use crate::cli::location::Location;
-use crate::destination::{Output, STATE_OBJECT};
+use crate::destination::Output;
 use crate::error::usage;
 use crate::format::Extension;
 use crate::objects::{Address, ObjectAddress};
-use crate::state::state_object;
+use crate::state::{own_state, state_object};
 
 /// Below the address of an export in an object store, all that is not data is in here.
 const OWN: &str = "_cosmos-tail";
@@ -41,7 +41,7 @@ pub(super) fn objects(
             "choose a path without it, and the format with --format",
         ));
     }
-    let there = ObjectAddress::new(address, STATE_OBJECT);
+    let there = own_state(address);
     ensure!(
         state_object(address) == there,
         usage(
@@ -100,7 +100,7 @@ pub(super) fn object_of_state(address: &Address) -> Result<ObjectAddress> {
         usage(
             format!(
                 "--state `{}` names no object below a path",
-                address.to_string().trim_end_matches('/')
+                address.object()
             ),
             "name one that ends in .json, such as --state az://CONTAINER/states/orders.json",
         )

@@ -1,6 +1,6 @@
 //! What `plan` does, resolved and validated.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -10,18 +10,19 @@ use super::query::QueryPlan;
 use super::setting::FrozenIn;
 use super::table;
 use crate::cli::choices::PlanUntil;
-use crate::destination::Output;
-use crate::durable::shown_path;
+use crate::cli::location::Location;
+use crate::destination::{Output, Shards};
 use crate::error::usage;
 use crate::feed::ReadUntil;
 use crate::state::model::{FrozenOptions, Settings};
 use crate::state::plan_file::PlanFile;
+use crate::state::plan_place;
 
 /// What `plan` does.
 #[derive(Debug)]
 pub struct NewPlan {
-    /// The file to write; none for standard output.
-    pub path: Option<PathBuf>,
+    /// The file or the object to write; none for standard output.
+    pub place: Option<Location>,
     /// Whether a plan that is there already is kept.
     pub keep: bool,
     /// What it comes after.
@@ -40,19 +41,24 @@ pub struct NewPlan {
 /// What a plan comes after.
 #[derive(Debug)]
 pub enum After {
-    /// The shards that wrote to this directory: it starts where they ended.
-    Shards(PathBuf),
+    /// The shards that wrote to this place: it starts where they ended.
+    Shards(Location),
     /// A plan: it starts at the ends of that one.
     Plan(Box<PlanFile>),
 }
 
 impl After {
-    fn new(path: PathBuf) -> Result<Self> {
+    fn new(named: Location) -> Result<Self> {
         // Anything else that is there is read as a plan, a pipe too.
-        if path != Path::new("-") && (path.is_dir() || !path.exists()) {
-            return Ok(Self::Shards(path));
+        let is_place = match &named {
+            Location::StandardStream => false,
+            Location::Local(path) => path.is_dir() || !path.exists(),
+            Location::Objects(address) => Shards::at(address)?.is_some(),
+        };
+        if is_place {
+            return Ok(Self::Shards(named));
         }
-        let plan = PlanFile::read(&path)?;
+        let plan = plan_place::read(&named)?;
         if plan.until != Some(ReadUntil::Exact) {
             return Err(usage(
                 "the shards of the earlier plan read on past its ends, so only what they wrote says where they ended",
@@ -78,16 +84,16 @@ impl NewPlan {
             ));
         }
         let output = given.get(&table::PLAN_OUTPUT)?;
-        let path = Some(output).filter(|path| path != Path::new("-"));
+        let place = Some(output).filter(|place| !place.is_standard_stream());
         let keep = given.is_on(&table::KEEP);
-        if keep && path.is_none() {
+        if keep && place.is_none() {
             return Err(usage(
                 "standard output has no plan that could be kept",
                 "leave --keep out, or write to a file",
             ));
         }
         Ok(Self {
-            path,
+            place,
             keep,
             after: given.typed(&table::AFTER).map(After::new).transpose()?,
             options: export.options,
@@ -107,7 +113,7 @@ impl NewPlan {
     /// # Errors
     ///
     /// A usage error that names both values.
-    pub fn ensure_is_kept_by(&self, path: &Path, kept: &PlanFile) -> Result<()> {
+    pub fn ensure_is_kept_by(&self, place: &Location, kept: &PlanFile) -> Result<()> {
         // What follows a plan is read as that one is.
         let earlier = match &self.after {
             Some(After::Plan(earlier)) => earlier.until,
@@ -121,8 +127,8 @@ impl NewPlan {
         {
             return Err(usage(
                 format!(
-                    "the plan `{}` reads on to another end than --until says",
-                    shown_path(&path)
+                    "the plan {} reads on to another end than --until says",
+                    plan_place::shown(place)
                 ),
                 "choose another name for a plan with this end",
             ));
@@ -130,7 +136,7 @@ impl NewPlan {
         let options = kept.options.frozen(Output::StandardOutput);
         self.given.ensure_agrees_with_plan(&FrozenIn {
             options: &options,
-            base: path,
+            base: place.path().unwrap_or(Path::new(".")),
         })
     }
 }

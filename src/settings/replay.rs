@@ -10,6 +10,7 @@ use super::export::ensure_snapshot;
 use super::feed_start::feed_start;
 use super::given::Given;
 use super::output_name::ensure_json_lines;
+use super::replayed_share::ReplayedShare;
 use super::table;
 use crate::cli::choices::{IdCollisions, MissingKey, Ttl, TtlDeletes, WriteMode};
 use crate::cli::location::Location;
@@ -18,6 +19,7 @@ use crate::cosmos::container::NewContainer;
 use crate::cosmos::definition::MAX_LEVELS;
 use crate::cosmos::max_ru::MaxRu;
 use crate::cosmos::retry::RetryLimit;
+use crate::destination::Output;
 use crate::error::usage;
 use crate::feed::{ChangeFeedStart, FeedMode, RecordForm};
 use crate::render::Filter;
@@ -38,6 +40,8 @@ pub struct ReplayPlan {
     pub csv: CsvReading,
     /// The container whose feed is the source, if it is one.
     pub feed: Option<FeedPlan>,
+    /// The share of a plan that is read of it, if it is not all of it.
+    pub share: Option<ReplayedShare>,
     /// Whether to write nothing.
     pub dry_run: bool,
     /// Which changes to replay, by their time.
@@ -152,8 +156,25 @@ impl ReplayPlan {
     pub fn new(given: &Given) -> Result<Self> {
         let sources = given.list(&table::SOURCES);
         let from_container = given.typed(&table::FROM_CONTAINER);
-        let state = given.typed(&table::POSITION);
+        let share = ReplayedShare::new(given)?;
+        let state = match &share {
+            Some(share) => share.state_path(),
+            None => given.typed(&table::POSITION),
+        };
         let dry_run = given.is_on(&table::DRY_RUN);
+        let profile = given.typed(&table::SOURCE_PROFILE);
+        if profile.is_some() && from_container.is_none() && share.is_none() {
+            return Err(usage(
+                "--source-profile is the account of a container that is read, and this replay reads files",
+                "leave it out, or name the container: --from-container DATABASE/CONTAINER",
+            ));
+        }
+        if share.is_some() && !sources.is_empty() {
+            return Err(usage(
+                "files and --plan are two sources",
+                "replay one after the other, each with its own --state",
+            ));
+        }
         if from_container.is_some() && !sources.is_empty() {
             return Err(usage(
                 "files and --from-container are two sources",
@@ -176,7 +197,10 @@ impl ReplayPlan {
         let absolute = |path: PathBuf| {
             std::path::absolute(&path).with_context(|| format!("cannot use `{}`", path.display()))
         };
-        let dead_letter = given.typed(&table::DEAD_LETTER);
+        let dead_letter = given.typed(&table::DEAD_LETTER).map(|path| match &share {
+            Some(share) => share.own(&path),
+            None => path,
+        });
         if let Some(path) = dead_letter.as_deref().filter(|path| !path.exists()) {
             ensure_json_lines(
                 path,
@@ -196,7 +220,12 @@ impl ReplayPlan {
                 delimiter: given.typed(&table::SOURCE_DELIMITER),
                 types: given.typed(&table::SOURCE_TYPES),
             },
-            feed: from_container.map(|name| feed(given, &name)).transpose()?,
+            feed: match (&share, from_container) {
+                (Some(share), _) => Some(feed_of_share(share, profile)),
+                (None, Some(name)) => Some(feed(given, &name)?),
+                (None, None) => None,
+            },
+            share,
             dry_run,
             window: window(given)?,
             speed: given.get(&table::SPEED)?,
@@ -225,6 +254,20 @@ impl ReplayPlan {
             checkpoint_changes: given.get(&table::CHECKPOINT_CHANGES)?.into(),
             summary: given.get(&table::REPLAY_SUMMARY)?,
         })
+    }
+}
+
+/// The feed that a share of a plan is of. The account is the one of the target, or that of a profile.
+fn feed_of_share(share: &ReplayedShare, profile: Option<String>) -> FeedPlan {
+    let options = share.file.options.frozen(Output::StandardOutput);
+    FeedPlan {
+        database: share.file.source.database.clone(),
+        container: share.file.source.container.clone(),
+        profile,
+        mode: options.mode,
+        snapshot: false,
+        from: options.from,
+        follow: false,
     }
 }
 

@@ -11,15 +11,15 @@ use super::resolved::ResolvedValue;
 use super::setting::FrozenIn;
 use super::table;
 use crate::cli::location::Location;
-use crate::destination::{STATE_OBJECT, find_state};
+use crate::destination::find_state;
 use crate::durable::{parent_of, shown_path};
 use crate::error::usage;
 use crate::escape::shell_word;
 use crate::format::Format;
-use crate::objects::ObjectAddress;
+use crate::objects::{Address, ObjectAddress};
 use crate::report::SummaryFormat;
 use crate::state::model::{FrozenOptions, Settings};
-use crate::state::state_object;
+use crate::state::{own_state, state_object, typed_state};
 
 /// What a resume does.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub struct ResumePlan {
     pub summary: SummaryFormat,
     /// Whether it ends, whatever its state says: others wait for it.
     ends: bool,
+    /// What continues it, if that is no `resume`.
+    command: Option<String>,
     given: Given,
 }
 
@@ -66,10 +68,7 @@ impl ResumePlan {
                 state_path_of(path(named), path(typed))?
             }
             // As it is typed.
-            Some(object) => match object.name == STATE_OBJECT {
-                true => object.place.to_string().into(),
-                false => object.to_string().into(),
-            },
+            Some(object) => typed_state(object).into(),
         };
         Ok(Self {
             state_path,
@@ -78,6 +77,7 @@ impl ResumePlan {
             widen: given.is_on(&table::WIDEN),
             summary: given.get(&table::SUMMARY)?,
             ends: false,
+            command: None,
             given: given.clone(),
         })
     }
@@ -101,7 +101,22 @@ impl ResumePlan {
             widen: false,
             summary,
             ends: false,
+            command: None,
             given: given.clone(),
+        }
+    }
+
+    /// The same for a shard in an object store, which this command continues.
+    pub(super) fn of_shard_at(
+        given: &Given,
+        address: &Address,
+        command: String,
+        summary: SummaryFormat,
+    ) -> Self {
+        Self {
+            state_object: Some(own_state(address)),
+            command: Some(command),
+            ..Self::of_shard(given, address.to_string().into(), summary)
         }
     }
 
@@ -187,6 +202,7 @@ impl ResumePlan {
     pub fn command(&self) -> ResumeCommand {
         let mut command = ResumeCommand::of(&self.state_path);
         command.object.clone_from(&self.state_object);
+        command.command.clone_from(&self.command);
         if !self.given.is_on(&table::SAVE_OPTIONS) {
             command.options = self.given.changed_options();
         }
@@ -264,6 +280,8 @@ pub struct ResumeCommand {
     pub object: Option<ObjectAddress>,
     /// Options that the state does not have, as words for a shell.
     options: Vec<String>,
+    /// The command, if it is no `resume`.
+    command: Option<String>,
 }
 
 impl ResumeCommand {
@@ -273,6 +291,7 @@ impl ResumeCommand {
             state_path: state_path.to_owned(),
             object: None,
             options: Vec::new(),
+            command: None,
         }
     }
 
@@ -283,13 +302,17 @@ impl ResumeCommand {
 
     /// With the options of the state in an object store.
     pub fn of_object(object: &ObjectAddress) -> Self {
-        let named = match object.name == STATE_OBJECT {
-            true => object.place.to_string(),
-            false => object.to_string(),
-        };
         Self {
             object: Some(object.clone()),
-            ..Self::of(Path::new(&named))
+            ..Self::of(Path::new(&typed_state(object)))
+        }
+    }
+
+    /// Of a shard of a plan in an object store, which this command continues.
+    pub(super) fn of_shard_at(address: &Address, command: String) -> Self {
+        Self {
+            command: Some(command),
+            ..Self::of_object(&own_state(address))
         }
     }
 }
@@ -297,9 +320,10 @@ impl ResumeCommand {
 impl fmt::Display for ResumeCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = shell_word(&self.state_path);
-        match &self.object {
-            None => write!(f, "cosmos-tail resume --state {state}")?,
-            Some(_) => write!(f, "cosmos-tail resume {state}")?,
+        match (&self.command, &self.object) {
+            (Some(command), _) => f.write_str(command)?,
+            (None, None) => write!(f, "cosmos-tail resume --state {state}")?,
+            (None, Some(_)) => write!(f, "cosmos-tail resume {state}")?,
         }
         self.options
             .iter()

@@ -7,21 +7,24 @@ use anyhow::{Context, Result};
 use super::environment::Environment;
 use super::files::{check_row_groups, default_rotation};
 use super::given::{Given, default_settings};
-use super::resume::ResumePlan;
+use super::resume::{ResumeCommand, ResumePlan};
 use super::setting::FrozenIn;
 use super::table;
 use crate::cli::Command;
 use crate::cli::location::Location;
 use crate::cli::shards::ShardChoice;
 use crate::destination::{
-    Output, STATE_FILE, Shards, StateDirectory, Table, real, shard_directory,
+    Home, Output, STATE_FILE, Shards, StateDirectory, Table, real, shard_directory,
 };
 use crate::durable::shown_path;
 use crate::error::usage;
+use crate::escape::shell_word;
 use crate::format::{Extension, Format};
+use crate::objects::Address;
 use crate::report::SummaryFormat;
 use crate::state::model::{FrozenOptions, Settings, ShardOfPlan};
 use crate::state::plan_file::PlanFile;
+use crate::state::plan_place;
 
 /// Where jobs of arrays say which of their processes this one is, and where the first of their numbers is.
 const INDICES: [(&str, Option<&str>); 3] = [
@@ -37,7 +40,7 @@ pub struct ShardPlan {
     pub file: PlanFile,
     /// The share of it.
     pub shard: ShardOfPlan,
-    /// Where it writes, if that is a directory.
+    /// Where it writes, if that is a directory or an object store.
     pub place: Option<ShardPlace>,
     /// What never changes while the export lives.
     pub options: FrozenOptions,
@@ -47,33 +50,73 @@ pub struct ShardPlan {
     pub destination: String,
     /// How to print the summary.
     pub summary: SummaryFormat,
+    /// What continues it, as it can be typed.
+    command: String,
     given: Given,
 }
 
 /// Where a shard writes.
 #[derive(Debug)]
 pub struct ShardPlace {
-    /// The directory of the data of all shards.
-    pub table: PathBuf,
     /// What it has in common with the other shards.
     pub shards: Shards,
-    /// Its own directory, which is the base of relative output paths.
-    pub base: PathBuf,
-    /// Its state.
-    pub state_path: PathBuf,
+    /// Where that is for this shard.
+    pub own: OwnPlace,
+}
+
+/// The place of one shard.
+#[derive(Debug)]
+pub enum OwnPlace {
+    /// In a directory.
+    Directory {
+        /// The directory of the data of all shards.
+        table: PathBuf,
+        /// Its own directory, which is the base of relative output paths.
+        base: PathBuf,
+        /// Its state.
+        state_path: PathBuf,
+    },
+    /// In an object store, with the state there.
+    Objects(Address),
+}
+
+impl ShardPlace {
+    /// What is there of shards, of this plan or of another one.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn found(&self) -> Result<Option<Shards>> {
+        match &self.own {
+            OwnPlace::Directory { table, .. } => Shards::of(table),
+            OwnPlace::Objects(address) => Shards::at(address),
+        }
+    }
 }
 
 impl ShardPlan {
-    /// Its state, if it keeps one.
+    /// The file of its state, if it has one.
     pub fn state_path(&self) -> Option<&Path> {
-        self.place.as_ref().map(|place| place.state_path.as_path())
+        match &self.place.as_ref()?.own {
+            OwnPlace::Directory { state_path, .. } => Some(state_path),
+            OwnPlace::Objects(_) => None,
+        }
+    }
+
+    /// Its address, if it writes to an object store.
+    pub fn objects(&self) -> Option<&Address> {
+        match &self.place.as_ref()?.own {
+            OwnPlace::Directory { .. } => None,
+            OwnPlace::Objects(address) => Some(address),
+        }
     }
 
     /// The base of relative output paths.
     pub fn base(&self) -> &Path {
-        self.place
-            .as_ref()
-            .map_or(Path::new("."), |place| &place.base)
+        match self.place.as_ref().map(|place| &place.own) {
+            Some(OwnPlace::Directory { base, .. }) => base,
+            Some(OwnPlace::Objects(_)) | None => Path::new("."),
+        }
     }
 
     /// Resolves what was given; none if no plan was.
@@ -82,23 +125,17 @@ impl ShardPlan {
     ///
     /// If the plan cannot be used, what is typed contradicts it, or the output is not one for shards.
     pub fn new(given: &Given, environment: Environment) -> Result<Option<Self>> {
-        let Some(path) = given.typed(&table::EXPORT_PLAN) else {
+        let Some(named) = given.typed(&table::EXPORT_PLAN) else {
             return Ok(None);
         };
-        let chosen = given.get(&table::SHARD)?;
-        let index = index_of(chosen, environment)?;
-        let file = PlanFile::read(&path)?;
-        let shard = ShardOfPlan {
-            plan: file.plan_id,
-            index,
-            count: chosen.count,
-        };
+        let file = plan_place::read(&named)?;
+        let shard = share_of(&file, given.get(&table::SHARD)?, environment)?;
         let location = given.get(&table::EXPORT_OUTPUT)?;
         let (output, place) = output_of(&location, shard)?;
         let options = file.options.frozen(output);
         given.ensure_agrees_with_plan(&FrozenIn {
             options: &options,
-            base: place.as_ref().map_or(&path, |place| &place.base),
+            base: named.path().unwrap_or(Path::new(".")),
         })?;
         if options.format == Format::Parquet && place.is_none() {
             return Err(usage(
@@ -118,9 +155,16 @@ impl ShardPlan {
             options,
             settings,
             destination: match &location {
-                Location::Local(path) => path.display().to_string(),
-                _ => "standard output".to_owned(),
+                Location::StandardStream => "standard output".to_owned(),
+                place => place.to_string(),
             },
+            command: format!(
+                "cosmos-tail export --plan {} --shard {}/{} -o {}",
+                shell_word(Path::new(&plan_place::typed(&named))),
+                shard.index,
+                shard.count,
+                shell_word(Path::new(&location.to_string())),
+            ),
             summary: given.get(&table::SUMMARY)?,
             given: given.clone(),
         }))
@@ -130,6 +174,40 @@ impl ShardPlan {
     pub fn continued(&self, state_path: PathBuf) -> ResumePlan {
         ResumePlan::of_shard(&self.given, state_path, self.summary)
     }
+
+    /// How the shard continues whose objects have this address.
+    pub fn continued_at(&self, address: &Address) -> ResumePlan {
+        let command = self.command.clone();
+        ResumePlan::of_shard_at(&self.given, address, command, self.summary)
+    }
+
+    /// What continues it; nothing does if it is a stream.
+    pub fn again(&self) -> Option<ResumeCommand> {
+        match (self.state_path(), self.objects()) {
+            (Some(path), _) => Some(ResumeCommand::of(path)),
+            (None, Some(address)) => {
+                Some(ResumeCommand::of_shard_at(address, self.command.clone()))
+            }
+            (None, None) => None,
+        }
+    }
+}
+
+/// The share of the plan in `file` that was chosen.
+///
+/// # Errors
+///
+/// If the job that runs this process does not say which one it has.
+pub(super) fn share_of(
+    file: &PlanFile,
+    chosen: ShardChoice,
+    environment: Environment,
+) -> Result<ShardOfPlan> {
+    Ok(ShardOfPlan {
+        plan: file.plan_id,
+        index: index_of(chosen, environment)?,
+        count: chosen.count,
+    })
 }
 
 /// The number of the share.
@@ -191,15 +269,29 @@ fn index_of(chosen: ShardChoice, environment: Environment) -> Result<u32> {
 
 /// Where the shard writes.
 fn output_of(location: &Location, shard: ShardOfPlan) -> Result<(Output, Option<ShardPlace>)> {
-    const DIRECTORY: &str =
-        "all shards write into one directory: -o DIR/; or to standard output: -o -";
+    const DIRECTORY: &str = "all shards write into one place: -o DIR/, or -o s3://BUCKET/PREFIX/; or to standard output: -o -";
     let path = match location {
         Location::StandardStream => return Ok((Output::StandardOutput, None)),
         Location::Objects(address) => {
-            return Err(usage(
-                format!("the shards of a plan cannot write to `{address}`"),
-                DIRECTORY,
-            ));
+            if Extension::of(address.path()).is_some() {
+                return Err(usage(
+                    format!(
+                        "the shards of a plan cannot write to the single object `{}`",
+                        address.object()
+                    ),
+                    DIRECTORY,
+                ));
+            }
+            let place = ShardPlace {
+                shards: Shards {
+                    plan: shard.plan,
+                    count: shard.count,
+                    target: None,
+                    home: Home::Objects(address.clone()),
+                },
+                own: OwnPlace::Objects(address.of_shard(shard.index)),
+            };
+            return Ok((Output::Objects, Some(place)));
         }
         Location::Local(path) => path,
     };
@@ -218,7 +310,9 @@ fn output_of(location: &Location, shard: ShardOfPlan) -> Result<(Output, Option<
     let directory = std::path::absolute(path).context("cannot make the output path absolute")?;
     let directory = real(&directory);
     let state_directory = match Shards::of(&directory)? {
-        Some(found) if found.own == StateDirectory::Inside.of(&directory) => StateDirectory::Inside,
+        Some(found) if found.home == Home::Directory(StateDirectory::Inside.of(&directory)) => {
+            StateDirectory::Inside
+        }
         Some(_) => StateDirectory::Beside,
         None => StateDirectory::choose(&directory, None),
     };
@@ -232,14 +326,17 @@ fn output_of(location: &Location, shard: ShardOfPlan) -> Result<(Output, Option<
     Ok((
         Output::Table(table),
         Some(ShardPlace {
-            table: directory,
             shards: Shards {
                 plan: shard.plan,
                 count: shard.count,
-                own,
+                target: None,
+                home: Home::Directory(own),
             },
-            state_path: base.join(STATE_FILE),
-            base,
+            own: OwnPlace::Directory {
+                table: directory,
+                state_path: base.join(STATE_FILE),
+                base,
+            },
         }),
     ))
 }

@@ -1,7 +1,5 @@
 //! What `verify` does.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 
 use super::given::Given;
@@ -14,8 +12,8 @@ use crate::report::SummaryFormat;
 pub struct VerifyPlan {
     /// The directory or file of an export, or its state file.
     pub path: Location,
-    /// The directory of the shards of a plan, if the path is a plan.
-    pub place: Option<PathBuf>,
+    /// What the shards of a plan wrote to, if the path is a plan.
+    pub place: Option<Location>,
     /// Whether to leave the contents of files alone.
     pub quick: bool,
     /// Whether findings with a harmless explanation are faults too.

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::bootstrap::Source;
 use super::children::Replaced;
 use super::holding::Holding;
+use super::others::Namesakes;
 use super::store::{Kept, Store};
 use crate::cosmos::error::{ServiceError, Verdict};
 use crate::cosmos::partitions::PhysicalPartition;
@@ -116,17 +117,19 @@ pub(super) struct Instance<'a> {
     pub(super) is_listing: bool,
     /// Leases that are being taken.
     pub(super) acquiring: usize,
-    /// Leases of this name that this instance may have: all, when it starts, and those of which it does not know
-    /// whether its last write was done.
+    /// Leases that this instance may have, although it does not know whether its last write was done. None before the
+    /// first list.
     pub(super) may_own: Option<HashSet<String>>,
+    /// Leases of an earlier process of this name that could not be taken back yet, and their ETags: one that is
+    /// written since has a newer owner.
+    pub(super) inherited: HashMap<String, Option<String>>,
     /// How many leases the group had when they were last listed, and how many other instances.
     pub(super) seen: (usize, usize),
     pub(super) is_ready: bool,
     pub(super) is_group_unreadable: bool,
     /// What was warned of.
     pub(super) warned: HashSet<String>,
-    /// The leases in the last list that an instance of the same name has.
-    pub(super) namesakes: HashSet<String>,
+    pub(super) namesakes: Namesakes,
     pub(super) stopping: Stopping,
     pub(super) end: Option<WatchEnd>,
     /// Changes that were printed and flushed.
@@ -151,11 +154,12 @@ impl<'a> Instance<'a> {
             is_listing: false,
             acquiring: 0,
             may_own: None,
+            inherited: HashMap::new(),
             seen: (0, 0),
             is_ready: false,
             is_group_unreadable: false,
             warned: HashSet::new(),
-            namesakes: HashSet::new(),
+            namesakes: Namesakes::default(),
             stopping: Stopping::No,
             end: None,
             printed: 0,
@@ -327,7 +331,8 @@ impl<'a> Instance<'a> {
         self.report.notice(&match self.holdings.len() {
             0 => format!(
                 "waiting for ranges of {source} {who}: {} all of them",
-                if others == 1 {
+                // It may have the name of this one.
+                if others <= 1 {
                     "another instance has".to_owned()
                 } else {
                     format!("{others} other instances have")

@@ -17,6 +17,8 @@ mod bootstrap;
 mod children;
 mod holding;
 mod instance;
+mod namesake;
+mod others;
 mod reading;
 mod round;
 mod service_clock;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tokio_util::sync::CancellationToken;
 
 use super::balance::{Seen, balance};
@@ -13,6 +13,7 @@ use super::bootstrap::ensure_own;
 use super::holding::{Changes, Holding, Phase};
 use super::instance::{Done, Instance, Stopping, is_final};
 use super::store::Kept;
+use crate::cosmos::backoff::Backoff;
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::cosmos::token::{segments, token_at};
 use crate::escape::escape_for_terminal;
@@ -74,10 +75,15 @@ impl Instance<'_> {
             .collect();
         let is_first = self.may_own.is_none();
         let may_own = self.may_own.take().unwrap_or_default();
+        let inherited = std::mem::take(&mut self.inherited);
+        let strays = self.strays(group, &held);
         let is_back = |lease: &Lease| {
+            let is_known = may_own.contains(&lease.token) || strays.contains(&lease.id);
             store.is_own(lease)
                 && !held.contains_key(&lease.id)
-                && (is_first || may_own.contains(&lease.token))
+                && (is_first
+                    || (is_known && store.is_mine(lease))
+                    || inherited.get(&lease.token) == Some(&lease.etag))
         };
         let own = store.instance.as_str();
         // What nobody can read would be taken again and again in place of the others.
@@ -108,12 +114,22 @@ impl Instance<'_> {
             .filter(|owner| *owner != own)
             .collect();
         self.seen = (seen.len(), others.len());
-        let wanted = balance(&seen, own);
+        let is_of_this = |lease: &Lease| held.contains_key(&lease.id) || is_back(lease);
+        self.look_for_namesakes(group, is_of_this)?;
+        let mut wanted = balance(&seen, own);
+        // Each has them counted as its own, and the first of their leases decides which of them goes on.
+        if self.namesakes.exist() {
+            wanted.release.clear();
+            wanted.steal = None;
+        }
         let back = group.leases.iter().enumerate();
         let back = back.filter(|(_, lease)| is_back(lease)).map(|(at, _)| at);
         let back: Vec<usize> = back.collect();
-        for at in back.iter().chain(&wanted.take).chain(&wanted.steal) {
-            self.acquire(&group.leases[*at], partitions);
+        for at in &back {
+            self.acquire(&group.leases[*at], partitions, is_first);
+        }
+        for at in wanted.take.iter().chain(&wanted.steal) {
+            self.acquire(&group.leases[*at], partitions, false);
         }
         self.replace_merged(group, partitions, &held);
         for at in wanted.release {
@@ -122,8 +138,23 @@ impl Instance<'_> {
             }
         }
         self.may_own = Some(HashSet::new());
-        self.warn(group, partitions, &held, &back);
+        self.warn(group, partitions);
         Ok(())
+    }
+
+    /// The leases that this process wrote, but does not have: in two lists, while none is replaced.
+    fn strays(&mut self, group: &Group, held: &HashMap<String, RangeId>) -> HashSet<String> {
+        let store = &self.parts.store;
+        let is_replacing = self
+            .holdings
+            .values()
+            .any(|holding| matches!(holding.phase, Phase::Replaced(_)) && holding.is_writing);
+        let is_stray =
+            |lease: &&Lease| !is_replacing && !held.contains_key(&lease.id) && store.is_mine(lease);
+        let now = group.leases.iter().filter(is_stray);
+        let now: HashSet<String> = now.map(|lease| lease.id.clone()).collect();
+        let before = std::mem::replace(&mut self.namesakes.strays, now.clone());
+        now.intersection(&before).cloned().collect()
     }
 
     /// Replaces leases of partitions that were merged by leases of their ranges: nothing else would say which part of
@@ -160,28 +191,7 @@ impl Instance<'_> {
     }
 
     /// Warns of what no instance does anything about.
-    pub(super) fn warn(
-        &mut self,
-        group: &Group,
-        partitions: &[PhysicalPartition],
-        held: &HashMap<String, RangeId>,
-        back: &[usize],
-    ) {
-        let namesakes = group.leases.iter().enumerate().filter(|(at, lease)| {
-            let store = &self.parts.store;
-            let is_known = held.contains_key(&lease.id) || back.contains(at);
-            store.is_own(lease) && !is_known && !store.is_free(lease)
-        });
-        // A lease that this instance has just replaced or let go may be in a list that began before.
-        let namesakes = namesakes.map(|(_, lease)| lease.id.clone()).collect();
-        let before = std::mem::replace(&mut self.namesakes, namesakes);
-        if !before.is_disjoint(&self.namesakes) {
-            let name = escape_for_terminal(&self.parts.store.instance).into_owned();
-            self.warn_once(format!(
-                "another instance of the group is named `{name}` too, or was until a moment ago; give each its own \
-                 --instance"
-            ));
-        }
+    pub(super) fn warn(&mut self, group: &Group, partitions: &[PhysicalPartition]) {
         let ranges: Vec<Option<FeedRange>> = group
             .leases
             .iter()
@@ -222,8 +232,13 @@ impl Instance<'_> {
         }
     }
 
-    /// Takes a lease in a task.
-    pub(super) fn acquire(&mut self, lease: &Lease, partitions: &Arc<[PhysicalPartition]>) {
+    /// Takes a lease in a task. A process that starts `follows` an owner of its name, who may renew the lease meanwhile.
+    pub(super) fn acquire(
+        &mut self,
+        lease: &Lease,
+        partitions: &Arc<[PhysicalPartition]>,
+        follows: bool,
+    ) {
         let Some(range) = range_of(lease, partitions) else {
             return;
         };
@@ -251,9 +266,24 @@ impl Instance<'_> {
                 };
                 let until = process::since_boot() + store.intervals.validity();
                 let own = Some(store.instance.as_str());
-                store
-                    .write(&lease, own, etag.as_deref(), &range, until)
-                    .await
+                let (mut now, mut backoff) = (lease.clone(), Backoff::default());
+                loop {
+                    ensure!(!stop.is_cancelled(), "the instance is being stopped");
+                    let etag = etag.as_deref().filter(|_| now.checkpoint.etag().is_none());
+                    let newer = match store.write(&now, own, etag, &range, until).await? {
+                        Kept::OfNamesake(newer) if follows => newer,
+                        kept => return Ok(kept),
+                    };
+                    // A replica may lag.
+                    if newer.etag == now.etag || newer.written < now.written {
+                        let left = until.saturating_sub(process::since_boot());
+                        tokio::time::sleep(backoff.next_pause(None).min(left)).await;
+                    } else if can_follow(&newer, &now) {
+                        now = *newer;
+                    } else {
+                        return Ok(Kept::OfNamesake(newer));
+                    }
+                }
             };
             let result = acquire.await;
             Done::Acquired {
@@ -284,10 +314,7 @@ impl Instance<'_> {
                     .detail(&format!("lease `{token}`: acquired, {from}"));
                 self.hold(*lease, range, valid_until)?;
             }
-            Ok(Kept::Late) => {
-                let own = self.may_own.get_or_insert_default();
-                own.insert(before.token.clone());
-            }
+            Ok(Kept::Late) => self.retake(before),
             Ok(_) => {
                 let text = format!("lease `{token}`: another instance was faster");
                 self.report.detail(&text);
@@ -302,11 +329,21 @@ impl Instance<'_> {
             Err(error) => {
                 self.report
                     .detail(&format!("lease `{token}`: cannot be acquired: {error:#}"));
-                let own = self.may_own.get_or_insert_default();
-                own.insert(before.token.clone());
+                self.retake(before);
             }
         }
         Ok(())
+    }
+
+    /// Looks again at a lease of which it is not known whether it was taken.
+    fn retake(&mut self, before: &Lease) {
+        let store = &self.parts.store;
+        if store.is_own(before) && !store.is_mine(before) {
+            self.inherited
+                .insert(before.token.clone(), before.etag.clone());
+        }
+        let own = self.may_own.get_or_insert_default();
+        own.insert(before.token.clone());
     }
 
     /// Begins to read the range of a lease that this instance has.
@@ -364,4 +401,12 @@ impl Instance<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a lease can be taken as it is now in place of how it was.
+fn can_follow(newer: &Lease, before: &Lease) -> bool {
+    let has_position = newer.checkpoint.etag().is_some();
+    newer.form == before.form
+        && (newer.own_range == before.own_range || before.own_range.is_none())
+        && (has_position || newer.checkpoint == before.checkpoint)
 }

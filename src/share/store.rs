@@ -6,10 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 
 use super::service_clock::ServiceClock;
+use crate::cosmos::backoff::Backoff;
 use crate::cosmos::client::CosmosClient;
 use crate::feed::{FeedMode, FeedRange};
 use crate::leases::{
-    Attempt, Common, Dialect, Document, Group, KeyedBy, Lease, NewLease, Prefix, Send, Stamp,
+    Attempt, Common, Dialect, Document, Group, KeyedBy, Lease, Mark, NewLease, Prefix, Send, Stamp,
     attempt, fetch, groups, read,
 };
 use crate::process;
@@ -47,6 +48,8 @@ pub(crate) struct Store {
     pub(crate) dialect: Dialect,
     /// The name of this instance.
     pub(crate) instance: String,
+    /// What tells this process from another one of the same name.
+    pub(crate) mark: Mark,
     pub(crate) clock: ServiceClock,
     pub(crate) intervals: Intervals,
 }
@@ -60,12 +63,19 @@ pub(super) enum Kept {
     Lost(Option<String>),
     /// Somebody who is no instance has changed it.
     Altered,
-    /// Another instance has it that has the same name.
-    OfNamesake,
+    /// Another instance has it that has the same name. This is how it left it.
+    OfNamesake(Box<Lease>),
     /// It was deleted.
     Deleted,
     /// It may or may not be written, when it may already be another's.
     Late,
+}
+
+/// What a lease is that was not as it was read.
+enum Looked {
+    Kept(Kept),
+    /// As this process wrote it before, with this ETag.
+    Mine(String),
 }
 
 impl Store {
@@ -109,6 +119,11 @@ impl Store {
         owner.is_some_and(|owner| owner.eq_ignore_ascii_case(&self.instance))
     }
 
+    /// Whether this process has a lease, and no other one of its name.
+    pub(super) fn is_mine(&self, lease: &Lease) -> bool {
+        self.is_own(lease) && lease.has(self.mark)
+    }
+
     /// Whether a lease can be taken: nobody has it, or its owner has not written it for too long by the service's
     /// clock, which says when it was written.
     pub(super) fn is_free(&self, lease: &Lease) -> bool {
@@ -139,19 +154,30 @@ impl Store {
         range: &FeedRange,
         until: Duration,
     ) -> Result<Kept> {
-        let began = process::since_boot();
-        let stamp = Stamp::new(owner, self.clock.now())?;
-        let document = lease.stamped(&stamp, etag, range, self.common())?;
-        let expected = lease.etag.as_deref().context("the lease has no ETag")?;
-        let send = Send::Replace(expected);
-        let attempted = attempt(&self.client, self.keyed_by, &document, send, until).await?;
-        match attempted {
-            Attempt::Done(Some(etag)) => self.written(document, &etag, began),
-            Attempt::Done(None) | Attempt::Refused => {
-                self.look(lease, &document, &stamp, began, until).await
+        let mut backoff = Backoff::default();
+        let mut expected = lease.etag.clone().context("the lease has no ETag")?;
+        loop {
+            let began = process::since_boot();
+            let stamp = Stamp::new(owner, self.clock.now(), self.mark)?;
+            let document = lease.stamped(&stamp, etag, range, self.common())?;
+            let send = Send::Replace(&expected);
+            match attempt(&self.client, self.keyed_by, &document, send, until).await? {
+                Attempt::Done(Some(etag)) => return self.written(document, &etag, began),
+                Attempt::Done(None) | Attempt::Refused => {}
+                Attempt::Gone => return Ok(Kept::Deleted),
+                Attempt::Late => return Ok(Kept::Late),
             }
-            Attempt::Gone => Ok(Kept::Deleted),
-            Attempt::Late => Ok(Kept::Late),
+            match self.look(lease, &document, &stamp, began, until).await? {
+                Looked::Kept(kept) => return Ok(kept),
+                Looked::Mine(found) => {
+                    // A replica may lag.
+                    if found == expected {
+                        let left = until.saturating_sub(process::since_boot());
+                        tokio::time::sleep(backoff.next_pause(None).min(left)).await;
+                    }
+                    expected = found;
+                }
+            }
         }
     }
 
@@ -170,30 +196,51 @@ impl Store {
         stamp: &Stamp,
         began: Duration,
         until: Duration,
-    ) -> Result<Kept> {
+    ) -> Result<Looked> {
         let left = until.saturating_sub(process::since_boot());
         let fetched = fetch(&self.client, self.keyed_by, document);
+        let kept = |kept| Ok(Looked::Kept(kept));
         let Ok(found) = tokio::time::timeout(left, fetched).await else {
-            return Ok(Kept::Late);
+            return kept(Kept::Late);
         };
         let Some(found) = found? else {
-            return Ok(Kept::Deleted);
+            return kept(Kept::Deleted);
         };
         let Ok(found) = Lease::of(found, &self.prefix.target) else {
-            return Ok(Kept::Altered);
+            return kept(Kept::Altered);
         };
-        if found.has(stamp) {
+        if found.is(document, stamp) {
             let until = began + self.intervals.validity();
-            return Ok(Kept::Written(Box::new(found), until));
+            return kept(Kept::Written(Box::new(found), until));
         }
-        if !self.is_own(&found) || !self.is_own(lease) {
-            return Ok(Kept::Lost(found.owner));
+        if !self.is_own(&found) {
+            return kept(Kept::Lost(found.owner));
         }
-        Ok(if found.timestamp() == lease.timestamp() {
+        if self.is_mine(&found) {
+            // It has not changed, or this is an earlier write of this process. What it wrote is between the position that
+            // is known to be saved and the one to be saved.
+            let is_known = lease.checkpoint.lsn() <= found.checkpoint.lsn()
+                && found.checkpoint.lsn() <= self.saved_by(document);
+            let is_same = found.etag == lease.etag;
+            let is_later = found.timestamp() != lease.timestamp();
+            return match found.etag {
+                Some(etag) if is_same || (is_known && is_later) => Ok(Looked::Mine(etag)),
+                _ => kept(Kept::Altered),
+            };
+        }
+        kept(if !self.is_own(lease) {
+            Kept::Lost(found.owner)
+        } else if found.timestamp() == lease.timestamp() {
             Kept::Altered
         } else {
-            Kept::OfNamesake
+            Kept::OfNamesake(Box::new(found))
         })
+    }
+
+    /// The LSN that a write saves.
+    fn saved_by(&self, document: &Document) -> Option<u64> {
+        let lease = Lease::of(document.clone(), &self.prefix.target).ok()?;
+        lease.checkpoint.lsn()
     }
 
     /// Creates a lease that this instance has; none if there is one of its id already.
@@ -208,7 +255,7 @@ impl Store {
         until: Duration,
     ) -> Result<Created> {
         let began = process::since_boot();
-        let stamp = Stamp::new(owner, self.clock.now())?;
+        let stamp = Stamp::new(owner, self.clock.now(), self.mark)?;
         let document = new.stamped(&stamp, self.common())?;
         let attempted =
             attempt(&self.client, self.keyed_by, &document, Send::Create, until).await?;

@@ -12,7 +12,6 @@ use super::instance::{Done, Instance, Stopping, is_final};
 use super::store::Kept;
 use crate::cosmos::token::segments;
 use crate::destination::Receipt;
-use crate::error::usage;
 use crate::escape::escape_for_terminal;
 use crate::feed::RangeId;
 use crate::observe::Event;
@@ -106,7 +105,7 @@ impl Instance<'_> {
                     self.go_on(id);
                 }
             }
-            Ok(kept) => self.lost(id, kept)?,
+            Ok(kept) => self.lost(id, kept),
             Err(error) if is_final(&error) => return Err(self.refused(id, error)),
             // It is tried again until the time is over.
             Err(error) => {
@@ -119,35 +118,28 @@ impl Instance<'_> {
     }
 
     /// This instance does not have a lease any more.
-    pub(super) fn lost(&mut self, id: RangeId, kept: Kept) -> Result<()> {
+    pub(super) fn lost(&mut self, id: RangeId, kept: Kept) {
         let why = match kept {
             Kept::Lost(Some(ref owner)) => format!("taken by `{}`", escape_for_terminal(owner)),
             Kept::Lost(None) => "its owner was cleared".to_owned(),
             Kept::Altered => "it was changed by hand, and is read again from there".to_owned(),
             Kept::Deleted => "it was deleted".to_owned(),
-            Kept::OfNamesake => return Err(self.namesake()),
+            Kept::OfNamesake(_) => "taken by another instance of the same name".to_owned(),
             // Until then it is retried.
-            Kept::Late | Kept::Written(..) => return Ok(()),
+            Kept::Late | Kept::Written(..) => return,
         };
-        let is_altered = matches!(kept, Kept::Altered);
-        if let Some(holding) = self.drop_holding(id, &why)
-            && is_altered
-        {
-            let own = self.may_own.get_or_insert_default();
-            own.insert(holding.lease.token);
-            self.balance_at = process::since_boot();
+        let Some(holding) = self.drop_holding(id, &why) else {
+            return;
+        };
+        match kept {
+            Kept::Altered => {
+                let own = self.may_own.get_or_insert_default();
+                own.insert(holding.lease.token);
+                self.balance_at = process::since_boot();
+            }
+            Kept::OfNamesake(_) => self.taken_by_namesake(&holding.lease.id),
+            _ => {}
         }
-        Ok(())
-    }
-
-    pub(super) fn namesake(&self) -> anyhow::Error {
-        usage(
-            format!(
-                "another instance of the group is named `{}` too, and has taken the leases of this one",
-                escape_for_terminal(&self.parts.store.instance)
-            ),
-            "give each instance its own --instance; without it, each has a name of its own",
-        )
     }
 
     /// The error of a write that the service refused.
@@ -215,7 +207,7 @@ impl Instance<'_> {
                 // Those that existed before may have no owner.
                 self.balance_at = process::since_boot();
             }
-            Replaced::Lost(kept) => self.lost(id, kept)?,
+            Replaced::Lost(kept) => self.lost(id, kept),
             Replaced::Late => {
                 if let Some(holding) = self.drop_holding(id, "could not be replaced in time") {
                     let own = self.may_own.get_or_insert_default();
@@ -333,18 +325,36 @@ impl Instance<'_> {
 
     /// Waits until no write of a lease is under way. What else is done needs no end.
     async fn settle(&mut self) {
-        while self.holdings.values().any(|one| one.is_writing) {
+        while self.acquiring > 0 || self.holdings.values().any(|one| one.is_writing) {
             let Some(done) = self.work.join_next().await else {
                 return;
             };
             let (id, written) = match done {
                 Ok(Done::Written { id, result }) => (id, result.ok()),
+                Ok(Done::Replaced {
+                    id,
+                    result: Ok(Replaced::Done(children)),
+                }) => {
+                    self.holdings.remove(&id);
+                    for (child, range, until) in children {
+                        self.hold(*child, range, until).ok();
+                    }
+                    continue;
+                }
                 Ok(Done::Replaced { id, .. }) => (id, None),
                 Ok(Done::Released { id, .. }) => {
                     self.holdings.remove(&id);
                     continue;
                 }
-                Ok(Done::Listed(_) | Done::Acquired { .. }) | Err(_) => continue,
+                Ok(Done::Acquired { range, result, .. }) => {
+                    self.acquiring -= 1;
+                    // It is let go at once.
+                    if let Ok(Kept::Written(lease, until)) = result {
+                        self.hold(*lease, range, until).ok();
+                    }
+                    continue;
+                }
+                Ok(Done::Listed(_)) | Err(_) => continue,
             };
             let Some(holding) = self.holdings.get_mut(&id) else {
                 continue;

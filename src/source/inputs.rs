@@ -17,8 +17,8 @@ use crate::count::count;
 use crate::count::{exactly, them};
 use crate::destination::manifest::Entry;
 use crate::destination::{
-    ExportDirectory, ExportFiles, MANIFEST_FILE, Output, STATE_FILE, STATE_OBJECT, Shards,
-    find_state, state_directory_of,
+    ExportDirectory, ExportFiles, Home, MANIFEST_FILE, Output, STATE_FILE, Shards, find_state,
+    shard_directory, state_directory_of,
 };
 use crate::durable::{parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};
@@ -30,7 +30,8 @@ use crate::state::database_file::DatabaseFile;
 use crate::state::file;
 use crate::state::model::{JobKind, State};
 use crate::state::{
-    StateAt, destination_of, no_export_at, objects_without_state, state_at, store_at,
+    StateAt, destination_of, no_export_at, objects_without_state, own_state, shard_of,
+    shown_state_of_shard, state_at, state_of_shard, store_at,
 };
 
 /// All inputs, in the order in which they are read.
@@ -184,10 +185,12 @@ impl Inputs {
 
     /// Adds the finished files of all shards of a plan. Each document is in the files of one of them.
     fn add_shards(&mut self, source: &Path, shards: &Shards) -> Result<()> {
+        shards.ensure_has_files()?;
         for index in 0..shards.count {
-            let own = shards.directory_of(index);
-            let state = own.join(STATE_FILE);
-            if !state.exists() {
+            let state = shown_state_of_shard(shards, index);
+            let found = state_of_shard(shards, index)
+                .with_context(|| format!("cannot replay the export of `{state}`"))?;
+            let Some(found) = found else {
                 return Err(usage(
                     format!(
                         "`{}` has {} shards of a plan, but shard {index} has no state",
@@ -196,22 +199,19 @@ impl Inputs {
                     ),
                     "complete it first: `cosmos-tail verify PLAN DIR` says what is missing; or name the files themselves",
                 ));
-            }
-            let found = file::read(&state)
-                .with_context(|| format!("cannot replay the export of `{}`", state.display()))?;
-            let of_plan = found
-                .shard
-                .map(|shard| (shard.plan, shard.index, shard.count));
-            if of_plan != Some((shards.plan, index, shards.count)) {
+            };
+            if found.shard != Some(shard_of(shards, index)) {
                 return Err(usage(
-                    format!(
-                        "`{}` is not the state of shard {index} of the plan",
-                        state.display()
-                    ),
+                    format!("`{state}` is not the state of shard {index} of the plan"),
                     "`cosmos-tail verify PLAN DIR` says what is wrong",
                 ));
             }
-            self.add_own(source, &own)?;
+            match &shards.home {
+                Home::Directory(own) => {
+                    self.add_own(source, &own.join(shard_directory(index)))?;
+                }
+                Home::Objects(address) => self.add_objects(&address.of_shard(index))?,
+            }
         }
         Ok(())
     }
@@ -278,7 +278,11 @@ impl Inputs {
     /// Adds the finished objects of an export in an object store.
     fn add_objects(&mut self, address: &Address) -> Result<()> {
         let source = PathBuf::from(address.to_string());
-        let object = ObjectAddress::new(address, STATE_OBJECT);
+        let is_whole = address.shard().is_none();
+        if let Some(shards) = is_whole.then(|| Shards::at(address)).transpose()?.flatten() {
+            return self.add_shards(&source, &shards);
+        }
+        let object = own_state(address);
         // Before the manifest, which a running export may extend at any time.
         let store = store_at(&object)?;
         let state = state_at(store.as_ref(), &object)

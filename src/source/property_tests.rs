@@ -294,8 +294,17 @@ fn round_trip(
     Ok(found)
 }
 
+/// This many cases, or as many as `PROPTEST_CASES` says.
+fn cases(few: u32) -> ProptestConfig {
+    let given = ProptestConfig::default();
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => given,
+        None => ProptestConfig::with_cases(few),
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3500))]
+    #![proptest_config(cases(1000))]
 
     #[test]
     fn documents_survive_any_schema(
@@ -343,7 +352,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(cases(500))]
 
     #[test]
     fn changes_survive_with_all_their_metadata(

@@ -1,4 +1,4 @@
-//! `container.json`: the definition of the container that an export is of, as the service sent it.
+//! `container.json`: the definition of the container that an export is of, and its scripts, as the service sent them.
 //!
 //! It is no part of the state: an export without it is whole, and whoever has it needs nothing else to make such a
 //! container again. So it says itself which export it belongs to, and has a checksum.
@@ -12,8 +12,9 @@ use time::OffsetDateTime;
 
 use super::model::State;
 use crate::clock;
+use crate::cosmos::companion::{CompanionKind, Companions, MAX_COMPANION_BYTES};
 use crate::cosmos::definition::{ContainerDefinition, MAX_DEFINITION_BYTES};
-use crate::cosmos::offers::ThroughputSetting;
+use crate::cosmos::offers::{ThroughputMode, ThroughputSetting};
 use crate::destination::read_up_to;
 use crate::durable::shown_path;
 use crate::error::with_hint;
@@ -22,7 +23,7 @@ const NAME: &str = "cosmos-tail container";
 /// The format that this build writes, and the newest that it reads.
 const VERSION: u32 = 1;
 /// The longest file that is read, in bytes.
-pub const MAX_BYTES: u64 = MAX_DEFINITION_BYTES as u64 + (64 << 10);
+pub const MAX_BYTES: u64 = (MAX_DEFINITION_BYTES + MAX_COMPANION_BYTES) as u64 + (64 << 10);
 
 /// The text of the file. Later formats may have more.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,6 +41,15 @@ struct Text {
     #[serde(with = "crate::destination::checksum_text")]
     crc32c: u32,
     definition: Box<RawValue>,
+    /// What of the companions could not be read. Files of earlier builds have none of these.
+    #[serde(default)]
+    not_readable: Vec<String>,
+    /// The checksum of the text of `companions`.
+    #[serde(default, with = "crate::destination::optional_checksum_text")]
+    companions_crc32c: Option<u32>,
+    /// The scripts, and the client encryption keys that the definition names.
+    #[serde(default)]
+    companions: Option<Box<RawValue>>,
 }
 
 /// The definition of the container of an export.
@@ -57,7 +67,11 @@ pub struct ContainerFile {
     pub throughput: ThroughputSetting,
     /// The definition.
     pub definition: ContainerDefinition,
-    /// Whether the definition is not the one that was written: somebody changed it.
+    /// What the container has beside it, as far as it could be read.
+    pub companions: Companions,
+    /// What of that could not be read, for people.
+    pub not_readable: Vec<String>,
+    /// Whether it is not what was written: somebody changed it.
     pub is_changed: bool,
 }
 
@@ -67,6 +81,7 @@ impl ContainerFile {
         state: &State,
         definition: ContainerDefinition,
         throughput: ThroughputSetting,
+        (companions, not_readable): (Companions, Vec<CompanionKind>),
     ) -> Self {
         Self {
             export_id: state.export_id,
@@ -75,8 +90,33 @@ impl ContainerFile {
             container_rid: state.source.container_rid.clone(),
             throughput,
             definition,
+            companions,
+            not_readable: names_of(&not_readable),
             is_changed: false,
         }
+    }
+
+    /// Takes over from `earlier` what could not be read this time.
+    pub fn complete_from(&mut self, earlier: &Self) {
+        if self.throughput.mode == ThroughputMode::NotReadable {
+            self.throughput = earlier.throughput;
+        }
+        self.companions.complete_from(&earlier.companions);
+        let known: Vec<String> = names_of(&self.companions.kinds());
+        self.not_readable.retain(|name| !known.contains(name));
+    }
+
+    /// Whether both make different containers, as far as known.
+    pub fn contradicts(&self, other: &Self) -> bool {
+        !self.definition.is_the_same_as(&other.definition)
+            || self.companions.contradict(&other.companions)
+    }
+
+    /// Whether all that it has is in `other`, which it does not contradict.
+    pub fn has_no_more_than(&self, other: &Self) -> bool {
+        self.throughput == other.throughput
+            && self.not_readable == other.not_readable
+            && self.companions.kinds() == other.companions.kinds()
     }
 
     /// The text of the file, for the export of `state`.
@@ -86,6 +126,7 @@ impl ContainerFile {
     /// If it cannot be serialized.
     pub fn render(&self, state: &State) -> Result<Vec<u8>> {
         let definition = self.definition.text().to_owned();
+        let companions = self.companions.text()?;
         let mut text = serde_json::to_vec(&Text {
             format: NAME.to_owned(),
             version: VERSION,
@@ -98,6 +139,9 @@ impl ContainerFile {
             throughput: self.throughput,
             crc32c: crc32c::crc32c(definition.get().as_bytes()),
             definition,
+            not_readable: self.not_readable.clone(),
+            companions_crc32c: Some(crc32c::crc32c(companions.get().as_bytes())),
+            companions: Some(companions),
         })?;
         text.push(b'\n');
         Ok(text)
@@ -130,14 +174,20 @@ impl ContainerFile {
             version.version
         );
         let text: Text = serde_json::from_slice(text).map_err(json)?;
-        let crc32c = crc32c::crc32c(text.definition.get().as_bytes());
+        let crc32c = |text: &RawValue| crc32c::crc32c(text.get().as_bytes());
+        let companions = text.companions.as_deref();
+        let is_changed = crc32c(&text.definition) != text.crc32c
+            || companions.map(crc32c) != text.companions_crc32c;
+        let companions = companions.map(Companions::parse).transpose()?;
         Ok(Self {
             export_id: text.export_id,
             database: text.database,
             container: text.container,
             container_rid: text.container_rid,
             throughput: text.throughput,
-            is_changed: crc32c != text.crc32c,
+            is_changed,
+            companions: companions.unwrap_or_default(),
+            not_readable: text.not_readable,
             definition: ContainerDefinition::parse(text.definition)?,
         })
     }
@@ -185,6 +235,10 @@ impl ContainerFile {
         self.is_changed
             .then(|| "was changed after it was written".to_owned())
     }
+}
+
+fn names_of(kinds: &[CompanionKind]) -> Vec<String> {
+    kinds.iter().map(|kind| kind.names().to_owned()).collect()
 }
 
 /// The paths of a partition key, for people.

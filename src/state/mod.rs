@@ -15,10 +15,14 @@ pub mod model;
 mod objects;
 mod place;
 pub mod plan_file;
+pub mod plan_place;
+mod shard_states;
 pub mod snapshot;
 pub mod store;
 
 pub use place::{
-    StateAt, destination_of, ensure_is_kept_at, may_be_at, no_export_at, objects_without_state,
-    open, state_at, state_object, store_at,
+    StateAt, destination_of, ensure_is_kept_at, is_own_state, listed_destination_at, may_be_at,
+    no_export_at, objects_without_state, open, own_state, state_at, state_object, store_at,
+    typed_state,
 };
+pub use shard_states::{shard_of, shown_state_of_shard, state_of_shard};

@@ -507,8 +507,10 @@ impl State {
                 "it is of a {shard} that is not possible"
             );
         }
+        // In an object store, the address has the number of the shard.
         ensure!(
-            of_output == self.shard.map(|shard| shard.index),
+            self.options.output == Output::Objects
+                || of_output == self.shard.map(|shard| shard.index),
             "its output is not that of its shard"
         );
         match (self.kind, &self.options.output) {

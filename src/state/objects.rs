@@ -15,6 +15,7 @@ use crate::objects::{Bucket, PutOutcome};
 #[derive(Debug)]
 pub(super) struct ObjectState {
     bucket: Arc<Bucket>,
+    /// Its name below the address.
     name: String,
     /// Whether the store is known to honour conditions.
     is_tested: AtomicBool,

@@ -1,8 +1,6 @@
 //! The destination of an export, by its state.
 
 use std::path::Path;
-#[cfg(feature = "object-stores")]
-use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 #[cfg(feature = "object-stores")]
 use anyhow::bail;
@@ -13,15 +11,17 @@ use super::model::{JobKind, State};
 #[cfg(feature = "object-stores")]
 use super::objects::ObjectState;
 use super::store::StateStore;
-use crate::destination::{Destination, Output, Place, STATE_OBJECT, at as at_path};
+use crate::destination::{
+    Destination, Output, Place, STATE_FILE, Shards, at as at_path, own_object,
+};
 #[cfg(feature = "object-stores")]
 use crate::destination::{Objects, StateElsewhere, state_elsewhere};
 use crate::error::usage;
 #[cfg(feature = "object-stores")]
 use crate::format::Format;
 #[cfg(feature = "object-stores")]
-use crate::objects::Bucket;
-use crate::objects::{Address, ObjectAddress};
+use crate::objects::bucket;
+use crate::objects::{Address, ObjectAddress, may_exist};
 
 /// Where a state is.
 #[derive(Debug, Clone, Copy)]
@@ -41,14 +41,32 @@ impl<'a> StateAt<'a> {
     }
 }
 
+/// The object of a state that is kept with the objects at `address`, which can be the address of a share of a plan.
+pub fn own_state(address: &Address) -> ObjectAddress {
+    ObjectAddress::new(address, &own_object(address, STATE_FILE))
+}
+
+/// Whether an object is that of a state which is kept with the objects.
+pub fn is_own_state(object: &ObjectAddress) -> bool {
+    object.name == own_object(&object.place, STATE_FILE)
+}
+
 /// The object of the state that an address names: that itself, if it ends in `.json`, otherwise the one of the export
 /// there.
 pub fn state_object(address: &Address) -> ObjectAddress {
-    if let Some(place) = address.without_end(STATE_OBJECT) {
-        return ObjectAddress::new(&place, STATE_OBJECT);
+    if let Some(place) = address.without_end(&own_object(address, STATE_FILE)) {
+        return own_state(&place);
     }
     let named = ObjectAddress::named(address).filter(|named| named.name.ends_with(".json"));
-    named.unwrap_or_else(|| ObjectAddress::new(address, STATE_OBJECT))
+    named.unwrap_or_else(|| own_state(address))
+}
+
+/// An object of a state, as it is typed: by the address of the export, if it is kept there.
+pub fn typed_state(object: &ObjectAddress) -> String {
+    match is_own_state(object) {
+        true => object.place.to_string(),
+        false => object.to_string(),
+    }
 }
 
 /// The destination of `state`, which is at `at`. Relative paths are relative to `base`.
@@ -76,7 +94,7 @@ pub fn destination_of(state: &State, base: &Path, at: StateAt<'_>) -> Result<Box
 /// As of [`destination_of`].
 pub fn open(place: Place<'_>, at: StateAt<'_>) -> Result<Box<dyn Destination>> {
     match (place.output, at) {
-        (Output::Objects, StateAt::Object(object)) if object.name == STATE_OBJECT => {
+        (Output::Objects, StateAt::Object(object)) if is_own_state(object) => {
             objects_at(&object.place, place.container, place.extension, None)
         }
         (Output::Objects, _) => Err(usage(
@@ -105,21 +123,6 @@ pub fn open(place: Place<'_>, at: StateAt<'_>) -> Result<Box<dyn Destination>> {
         }
         (_, StateAt::Nowhere) => Ok(at_path(place, file::read_earlier)),
     }
-}
-
-/// The objects below `address`: its state and its destination share the clients and what bounds their memory.
-#[cfg(feature = "object-stores")]
-fn bucket(address: &Address) -> Result<Arc<Bucket>> {
-    static OPENED: Mutex<Vec<Weak<Bucket>>> = Mutex::new(Vec::new());
-    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
-    opened.retain(|bucket| bucket.strong_count() > 0);
-    let mut known = opened.iter().filter_map(Weak::upgrade);
-    if let Some(bucket) = known.find(|bucket| bucket.address() == address) {
-        return Ok(bucket);
-    }
-    let bucket = Arc::new(Bucket::open(address)?);
-    opened.push(Arc::downgrade(&bucket));
-    Ok(bucket)
 }
 
 /// The store of a state in this object.
@@ -189,6 +192,29 @@ pub fn objects_without_state(address: &Address) -> Result<Option<Box<dyn Destina
     Err(unsupported(address))
 }
 
+/// The objects below `address` with their state there, which takes the lengths of those in this listing from there.
+///
+/// # Errors
+///
+/// If the environment does not say how to reach the store.
+pub fn listed_destination_at(
+    address: &Address,
+    container: &str,
+    extension: &'static str,
+    listed: Vec<(String, u64)>,
+) -> Result<Box<dyn Destination>> {
+    #[cfg(feature = "object-stores")]
+    {
+        let objects = Objects::new(bucket(address)?, container, extension);
+        Ok(Box::new(objects.as_listed(listed)))
+    }
+    #[cfg(not(feature = "object-stores"))]
+    {
+        let _without_a_store = (container, extension, listed);
+        Err(unsupported(address))
+    }
+}
+
 /// The state in `store`, which keeps it in `object`; `None` if there is none.
 ///
 /// # Errors
@@ -203,14 +229,21 @@ pub fn state_at(store: &dyn StateStore, object: &ObjectAddress) -> Result<Option
     Ok(Some(state))
 }
 
-/// Checks that a state is of an export that keeps it in this object.
+/// Checks that a state is of an export that keeps it in this object: that of a share of a plan is where its share is.
 ///
 /// # Errors
 ///
 /// If it is not.
 pub fn ensure_is_kept_at(state: &State, object: &ObjectAddress) -> Result<()> {
+    let is_kept_there = match state.options.output {
+        Output::Objects => {
+            let shard = state.shard.map(|shard| shard.index);
+            is_own_state(object) && shard == object.place.shard()
+        }
+        _ => !is_own_state(object),
+    };
     ensure!(
-        (state.options.output == Output::Objects) == (object.name == STATE_OBJECT),
+        is_kept_there,
         "it is the state of an export to somewhere else"
     );
     Ok(())
@@ -218,26 +251,21 @@ pub fn ensure_is_kept_at(state: &State, object: &ObjectAddress) -> Result<()> {
 
 /// Whether there is a state in this object, or that cannot be found out now: the store may be why a job has failed.
 pub fn may_be_at(object: &ObjectAddress) -> bool {
-    #[cfg(feature = "object-stores")]
-    {
-        bucket(&object.place).is_ok_and(|bucket| bucket.may_have(&object.name))
-    }
-    #[cfg(not(feature = "object-stores"))]
-    {
-        let _without_a_store = object;
-        false
-    }
+    may_exist(&object.place, &object.name)
 }
 
 /// The error for an object that is no state.
 pub fn no_export_at(object: &ObjectAddress) -> anyhow::Error {
-    if object.name != STATE_OBJECT {
+    if !is_own_state(object) {
         return usage(
             format!("there is no state at `{object}`"),
             "check the address: it is the one that `export --state` was given",
         );
     }
     let address = &object.place;
+    if let Ok(Some(shards)) = Shards::at(address) {
+        return shards.are_many(&address.to_string());
+    }
     #[cfg(feature = "object-stores")]
     if let Ok(Some(claim)) = bucket(address).and_then(|bucket| state_elsewhere(&bucket)) {
         return usage(

@@ -1,19 +1,15 @@
 //! A plan: what an export by many processes reads, written once and never changed.
 
-use std::io::Read;
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::model::FrozenOptions;
 use crate::cosmos::position::ensure_of;
 use crate::destination::Output;
-use crate::durable::{self, shown_path};
-use crate::error::{ExitCode, usage, with_exit_code, with_hint};
+use crate::error::with_hint;
 use crate::escape::escape_json;
 use crate::feed::{
     ChangeFeedStart, ContainerAddress, FeedMode, FeedRange, Hashes, Piece, PinnedEnd, Position,
@@ -25,9 +21,6 @@ use crate::schema::{InferenceOptions, TableForm, TableLayout};
 const FORMAT: &str = "cosmos-tail plan";
 /// The format that this build writes, and the newest that it reads.
 const VERSION: u32 = 1;
-/// The longest plan that is read: ten thousand ranges take some ten megabytes.
-const MAX_BYTES: u64 = 256 << 20;
-
 /// A plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -168,21 +161,6 @@ struct Envelope<'a> {
 }
 
 impl PlanFile {
-    /// Creates the file `path`.
-    ///
-    /// # Errors
-    ///
-    /// If it exists: a plan is never changed. Or any error of the system.
-    pub fn create(&self, path: &Path) -> Result<()> {
-        self.check()?;
-        durable::create_whole(path, &self.render()?).map_err(|error| {
-            if error.kind() == std::io::ErrorKind::AlreadyExists {
-                return exists(path);
-            }
-            anyhow!(error).context(format!("cannot write `{}`", shown_path(path)))
-        })
-    }
-
     /// The text of its file.
     ///
     /// # Errors
@@ -208,43 +186,11 @@ impl PlanFile {
         Ok(text)
     }
 
-    /// Reads the plan in the file `path`, or on standard input if it is `-`.
-    ///
-    /// # Errors
-    ///
-    /// If it is no plan, of a newer version, or was changed.
-    pub fn read(path: &Path) -> Result<Self> {
-        let is_input = path == Path::new("-");
-        let read = || -> Result<Self> {
-            let mut text = Vec::new();
-            if is_input {
-                let input = std::io::stdin().lock();
-                input.take(MAX_BYTES).read_to_end(&mut text)?;
-                return Self::parse(&text);
-            }
-            let file = fs::File::open(path)?;
-            ensure!(
-                !file.metadata()?.is_dir(),
-                "it is not a file: name the plan that `cosmos-tail plan` wrote"
-            );
-            file.take(MAX_BYTES).read_to_end(&mut text)?;
-            Self::parse(&text)
-        };
-        read().map_err(|error| {
-            let shown = match is_input {
-                true => "standard input".to_owned(),
-                false => format!("`{}`", shown_path(&path)),
-            };
-            let error = error.context(format!("{shown} cannot be used as a plan"));
-            with_exit_code(error, ExitCode::Usage)
-        })
-    }
-
     /// The plan in a text.
     ///
     /// # Errors
     ///
-    /// As [`PlanFile::read`].
+    /// If it is no plan, of a newer version, or was changed.
     pub fn parse(text: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Version {
@@ -420,21 +366,13 @@ impl PlanFile {
     }
 }
 
-/// The error for a plan that would replace a file.
-pub fn exists(path: &Path) -> anyhow::Error {
-    usage(
-        format!("`{}` exists", shown_path(path)),
-        "a plan is never changed or replaced, since shards may be working on it: choose another name",
-    )
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::cosmos::token::token_at;
     use crate::state::file::tests::sample;
 
-    fn plan() -> PlanFile {
+    pub(crate) fn plan() -> PlanFile {
         let state = sample();
         PlanFile {
             plan_id: uuid::Uuid::from_u128(7),
@@ -464,19 +402,6 @@ mod tests {
                 })
                 .into(),
         }
-    }
-
-    #[test]
-    fn a_plan_is_read_as_it_was_written_and_never_replaced() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("plan.json");
-        plan().create(&path).unwrap();
-        assert_eq!(PlanFile::read(&path).unwrap(), plan());
-        let text = std::fs::read(&path).unwrap();
-        let error = plan().create(&path).unwrap_err();
-        assert!(error.to_string().ends_with("exists"), "{error:#}");
-        assert_eq!(std::fs::read(&path).unwrap(), text);
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]

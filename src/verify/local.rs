@@ -4,19 +4,18 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::export::{Depth, check_to};
+use super::export::Depth;
 use super::findings::{Findings, print_text};
+use super::objects::check_objects;
 use super::shards;
-use super::state_file::{check_state, in_use};
+use super::state_file::check_state;
 use crate::cli::location::Location;
 use crate::destination::{Shards, find_state};
 use crate::durable::shown_path;
 use crate::error::{ExitCode, usage};
-use crate::objects::Address;
 use crate::report::{Report, SummaryFormat};
 use crate::settings::VerifyPlan;
 use crate::signal::Shutdown;
-use crate::state::{StateAt, destination_of, no_export_at, state_at, state_object, store_at};
 
 /// Checks an export and prints the findings. The exit code says whether anything is wrong.
 ///
@@ -30,18 +29,9 @@ pub async fn verify(plan: VerifyPlan, report: &Report, shutdown: &Shutdown) -> R
             false => Depth::Contents,
         };
         let found = match (&plan.path, &plan.place) {
+            (named, Some(place)) => shards::check(named, place, depth, plan.strict),
             (Location::Objects(address), None) => check_objects(address, depth),
-            (Location::Objects(address), Some(_)) => Err(usage(
-                format!("a plan cannot be read from `{address}`"),
-                "name the plan that `cosmos-tail plan` wrote, and the directory of its shards",
-            )),
-            (named, place) => {
-                let named = named.path().unwrap_or(Path::new("-"));
-                match place {
-                    Some(place) => shards::check(named, place, depth, plan.strict),
-                    None => check(named, depth),
-                }
-            }
+            (named, None) => check(named.path().unwrap_or(Path::new("-")), depth),
         };
         (plan, found)
     });
@@ -84,23 +74,4 @@ fn check(path: &Path, depth: Depth) -> Result<Findings> {
         ));
     };
     check_state(&path, depth, None).map(|(_, found)| found)
-}
-
-/// The same for an export whose state is in an object store.
-fn check_objects(address: &Address, depth: Depth) -> Result<Findings> {
-    let object = state_object(address);
-    let store = store_at(&object)?;
-    let load = || {
-        let state = state_at(store.as_ref(), &object);
-        let state = state.with_context(|| format!("cannot verify the export of `{address}`"))?;
-        state.ok_or_else(|| no_export_at(&object))
-    };
-    let state = load()?;
-    let destination = destination_of(&state, Path::new("."), StateAt::Object(&object))?;
-    let mut found = Findings::about(&state, store.display());
-    check_to(depth, None, &state, destination.as_ref(), &mut found)?;
-    if load()?.generation != state.generation {
-        return Err(in_use(Path::new(&address.to_string())));
-    }
-    Ok(found)
 }

@@ -9,6 +9,7 @@ mod database;
 mod export;
 mod findings;
 mod local;
+mod objects;
 mod shards;
 mod spans;
 mod state_file;

@@ -1,30 +1,29 @@
 //! All shards of a plan, checked against the plan and against each other.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
-use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::export::Depth;
 use super::findings::{Finding, Findings};
+use super::objects::check_listed_objects;
 use super::state_file::check_state;
+use crate::cli::location::Location;
 use crate::clock;
-use crate::destination::names::{names_in, stem_of_shards};
+use crate::destination::names::{names_in, stem_of_shards, stem_of_shards_in_store};
 use crate::destination::shards::COMPLETE_FILE;
-use crate::destination::{STATE_FILE, Shards, shard_directory};
-use crate::durable::{self, is_there, shown_path};
+use crate::destination::{Home, STATE_FILE, Shards, own_object, shard_directory};
+use crate::durable::is_there;
 use crate::error::{usage, with_hint};
 use crate::feed::{Ends, FeedRange, Piece, PinnedEnd, ReadUntil, ensure_tiling, lsn_of_etag};
+use crate::objects;
 use crate::state::model::{ShardOfPlan, State};
 use crate::state::plan_file::{PlanFile, PlannedRange};
+use crate::state::{plan_place, shard_of};
 
 const FORMAT: &str = "cosmos-tail summary";
 const VERSION: u32 = 1;
-/// A summary that is longer was not written here.
-const MAX_BYTES: u64 = 1 << 16;
 /// How many ranges a finding names.
 const MAX_NAMED: usize = 4;
 
@@ -46,30 +45,40 @@ struct Summary {
     verified: time::OffsetDateTime,
 }
 
-/// Checks the shards of the plan in the file `path` that wrote to `place`, and marks them as complete if nothing is
-/// wrong.
+/// Checks the shards of the `named` plan that wrote to `place`, and marks them as complete if nothing is wrong.
 ///
 /// # Errors
 ///
 /// If the plan cannot be used, the place is of something else, or one of the shards is being written.
-pub(super) fn check(path: &Path, place: &Path, depth: Depth, is_strict: bool) -> Result<Findings> {
-    let plan = PlanFile::read(path)?;
-    let Some(shards) = Shards::of(place)? else {
+pub(super) fn check(
+    named: &Location,
+    place: &Location,
+    depth: Depth,
+    is_strict: bool,
+) -> Result<Findings> {
+    let plan = plan_place::read(named)?;
+    let shards = match place {
+        Location::StandardStream => None,
+        Location::Local(directory) => Shards::of(directory)?,
+        Location::Objects(address) => Shards::at(address)?,
+    };
+    let Some(shards) = shards else {
         return Err(usage(
-            format!("`{}` has no shards of a plan", shown_path(place)),
-            "name the directory that `export --plan … -o DIR` wrote to",
+            format!("`{place}` has no shards of a plan"),
+            "name the place that `export --plan … -o PLACE` wrote to",
         ));
     };
+    shards.ensure_has_files()?;
     let expected = Shards {
         plan: plan.plan_id,
         ..shards.clone()
     };
     expected.ensure_same(&shards)?;
     let dealt = plan.shares(shards.count)?;
-    let table = Listed::new(&plan, &shards)?;
+    let mut table = Listed::new(&plan, &shards)?;
     let mut check = Check {
         found: Findings {
-            state: shown_path(place).to_string(),
+            state: place.to_string(),
             plan: Some(plan.plan_id),
             shards: Some(shards.count),
             ..Findings::default()
@@ -80,12 +89,8 @@ pub(super) fn check(path: &Path, place: &Path, depth: Depth, is_strict: bool) ->
         plan: &plan,
     };
     for (index, share) in (0..).zip(&dealt) {
-        let own = ShardOfPlan {
-            plan: plan.plan_id,
-            index,
-            count: shards.count,
-        };
-        check.shard(own, share, &shards, table.of(index), depth)?;
+        let listed = table.take(index);
+        check.shard(shard_of(&shards, index), share, &shards, listed, depth)?;
     }
     check.others(&shards, table)?;
     if let Err(error) = ensure_tiling(&FeedRange::full(), &check.scopes) {
@@ -115,12 +120,22 @@ impl Check<'_> {
         own: ShardOfPlan,
         share: &[Piece],
         shards: &Shards,
-        listed_files: &[String],
+        listed_files: Vec<(String, u64)>,
         depth: Depth,
     ) -> Result<()> {
         let name = shard_directory(own.index);
-        let path = shards.directory_of(own.index).join(STATE_FILE);
-        if !is_there(&path) {
+        let checked = match &shards.home {
+            Home::Directory(directory) => {
+                let path = directory.join(&name).join(STATE_FILE);
+                let names: Vec<String> = listed_files.into_iter().map(|(name, _)| name).collect();
+                let check = || check_state(&path, depth, Some(&names));
+                is_there(&path).then(check).transpose()
+            }
+            Home::Objects(address) => {
+                check_listed_objects(&address.of_shard(own.index), depth, listed_files)
+            }
+        };
+        if let Ok(None) = checked {
             self.scopes
                 .extend(share.iter().map(|piece| piece.bounds.clone()));
             self.has_ends = false;
@@ -134,7 +149,7 @@ impl Check<'_> {
             );
             return Ok(());
         }
-        let (state, found) = match check_state(&path, depth, Some(listed_files)) {
+        let (state, found) = match checked.and_then(|checked| checked.context("it is gone")) {
             Ok(checked) => checked,
             // A state that cannot be read is a finding about this shard; one that is being written is not.
             Err(error) if crate::error::attached_exit_code(&error).is_some() => return Err(error),
@@ -179,7 +194,8 @@ impl Check<'_> {
 
     /// Takes the findings about one shard.
     fn take(&mut self, name: &str, found: Findings) {
-        let within = |finding: Finding| match finding.file.contains("-shard") {
+        let is_whole = |file: &str| file.contains("-shard") || file.contains(&format!("{name}/"));
+        let within = |finding: Finding| match is_whole(&finding.file) {
             true => finding,
             false => Finding {
                 file: format!("{name}/{}", finding.file),
@@ -235,6 +251,12 @@ impl Check<'_> {
             self.found.fault(name, "is not complete");
             return;
         }
+        if !state.sealed.is_empty() {
+            self.found.fault(
+                name,
+                "has finished files that are not published yet: run the shard again",
+            );
+        }
         for range in &state.ranges {
             let planned = self.plan.range_of(&range.range);
             let (Some(planned), Some(end)) = (planned, &range.end) else {
@@ -254,7 +276,7 @@ impl Check<'_> {
     /// Files and directories of shards that the place does not have.
     fn others(&mut self, shards: &Shards, table: Listed) -> Result<()> {
         let own: BTreeSet<String> = (0..shards.count).map(shard_directory).collect();
-        for name in names_in(&shards.own)? {
+        for name in table.homes {
             if name.starts_with("shard-") && !own.contains(&name) {
                 self.found.fault(name, "is not a shard of this plan");
             }
@@ -269,27 +291,48 @@ impl Check<'_> {
     }
 }
 
-/// The names of the files of shards. They are in one directory, which is listed once: with a listing for each shard, the
-/// work would grow with the square of the shards.
+/// The names of the files of shards, with the lengths of objects. They are in one place, which is listed once: with a listing
+/// for each shard, the work would grow with the square of the shards.
 #[derive(Default)]
 struct Listed {
-    of_shards: BTreeMap<u32, Vec<String>>,
+    of_shards: BTreeMap<u32, Vec<(String, u64)>>,
     /// Those that are not of a shard of this plan.
     others: Vec<String>,
+    /// The directories beside those of the shards.
+    homes: BTreeSet<String>,
 }
 
 impl Listed {
     fn new(plan: &PlanFile, shards: &Shards) -> Result<Self> {
-        let stem = stem_of_shards(&plan.source.container, plan.extension());
+        let container = &plan.source.container;
         let mut found = Self::default();
-        for name in names_in(&shards.table()?)? {
+        let (stem, names) = match &shards.home {
+            Home::Directory(own) => {
+                found.homes.extend(names_in(own)?);
+                let names = names_in(&Shards::table(own)?)?;
+                let names: Vec<(String, u64)> = names.into_iter().map(|name| (name, 0)).collect();
+                (stem_of_shards(container, plan.extension()), names)
+            }
+            Home::Objects(address) => {
+                let names = objects::list(address)?;
+                let own = own_object(address, "");
+                let below = names.iter().filter_map(|(name, _)| name.strip_prefix(&own));
+                let homes = below.filter_map(|name| name.split_once('/'));
+                found.homes.extend(homes.map(|(home, _)| home.to_owned()));
+                (stem_of_shards_in_store(container), names)
+            }
+        };
+        for (name, length) in names {
             let Some(rest) = name.strip_prefix(&stem) else {
                 continue;
             };
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
             let number = rest.get(..digits).and_then(|text| text.parse::<u32>().ok());
             match number.filter(|number| *number < shards.count) {
-                Some(number) => found.of_shards.entry(number).or_default().push(name),
+                Some(number) => {
+                    let of_shard = found.of_shards.entry(number).or_default();
+                    of_shard.push((name, length));
+                }
                 None => found.others.push(name),
             }
         }
@@ -297,9 +340,9 @@ impl Listed {
         Ok(found)
     }
 
-    /// The names of the files of a shard.
-    fn of(&self, index: u32) -> &[String] {
-        self.of_shards.get(&index).map_or(&[], Vec::as_slice)
+    /// The files of a shard.
+    fn take(&mut self, index: u32) -> Vec<(String, u64)> {
+        self.of_shards.remove(&index).unwrap_or_default()
     }
 }
 
@@ -346,7 +389,6 @@ fn listed<'a>(ranges: impl Iterator<Item = &'a FeedRange>) -> String {
 
 /// Marks the place as complete, unless it is marked already. Returns where that is said.
 fn mark(shards: &Shards, found: &Findings, depth: Depth) -> Result<String> {
-    let path = shards.own.join(COMPLETE_FILE);
     let summary = Summary {
         format: FORMAT.to_owned(),
         version: VERSION,
@@ -361,45 +403,34 @@ fn mark(shards: &Shards, found: &Findings, depth: Depth) -> Result<String> {
     };
     let mut text = serde_json::to_vec(&summary)?;
     text.push(b'\n');
-    let shown = shown_path(&path).to_string();
-    match durable::create_whole(&path, &text) {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            let earlier = || -> Result<Summary> {
-                let mut text = Vec::new();
-                durable::open_plain_quietly(&path, fs::OpenOptions::new().read(true))?
-                    .take(MAX_BYTES)
-                    .read_to_end(&mut text)?;
-                Ok(serde_json::from_slice(&text)?)
-            };
-            let earlier = earlier().with_context(|| format!("`{shown}` is damaged"))?;
-            ensure!(
-                (
-                    &*earlier.format,
-                    earlier.version,
-                    earlier.plan,
-                    earlier.shards,
-                    earlier.files,
-                    earlier.documents,
-                    earlier.bytes
-                ) == (
-                    FORMAT,
-                    VERSION,
-                    summary.plan,
-                    summary.shards,
-                    summary.files,
-                    summary.documents,
-                    summary.bytes
-                ),
-                with_hint(
-                    anyhow!("`{shown}` marks something else as complete"),
-                    "move it away, and verify again",
-                )
-            );
-        }
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot write `{shown}`"));
-        }
-    }
+    let shown = shards.home.display_of(COMPLETE_FILE);
+    let Some(found) = shards.home.create(COMPLETE_FILE, &text)? else {
+        return Ok(shown);
+    };
+    let earlier: Summary =
+        serde_json::from_slice(&found).with_context(|| format!("`{shown}` is damaged"))?;
+    ensure!(
+        (
+            &*earlier.format,
+            earlier.version,
+            earlier.plan,
+            earlier.shards,
+            earlier.files,
+            earlier.documents,
+            earlier.bytes
+        ) == (
+            FORMAT,
+            VERSION,
+            summary.plan,
+            summary.shards,
+            summary.files,
+            summary.documents,
+            summary.bytes
+        ),
+        with_hint(
+            anyhow!("`{shown}` marks something else as complete"),
+            "move it away, and verify again",
+        )
+    );
     Ok(shown)
 }

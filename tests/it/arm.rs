@@ -540,6 +540,92 @@ fn the_throughput_is_read_for_a_share_of_it_and_for_the_definition() {
 }
 
 #[test]
+fn scripts_and_keys_go_through_the_control_plane() {
+    let cloud = Cloud::new();
+    // The roles for data cover none of these.
+    for kind in [RequestKind::Companions, RequestKind::CompanionCreate] {
+        let fault = Fault::on(kind, Action::status(403, 5302));
+        cloud.gateway.push_fault(fault.always());
+    }
+    let source = cloud.gateway.container(DATABASE, CONTAINER).unwrap();
+    source.define(
+        json!({"clientEncryptionPolicy": {"policyFormatVersion": 2, "includedPaths": [
+            {"path": "/card", "clientEncryptionKeyId": "k1"},
+        ]}}),
+    );
+    let of_database = format!("sqlDatabases/{DATABASE}");
+    let of_container = format!("{of_database}/containers/{CONTAINER}");
+    let all = [
+        (
+            "storedProcedures",
+            json!({"id": "a b", "body": "function () {}", "_rid": "x"}),
+        ),
+        (
+            "triggers",
+            json!({"id": "t", "body": "", "triggerType": "Pre", "triggerOperation": "All"}),
+        ),
+        ("userDefinedFunctions", json!({"id": "u", "body": ""})),
+    ];
+    for (kind, one) in &all {
+        cloud
+            .arm
+            .add_companion(&format!("{of_container}/{kind}"), one.clone());
+    }
+    let key = json!({"id": "k1", "wrappedDataEncryptionKey": "AAAA"});
+    cloud
+        .arm
+        .add_companion(&format!("{of_database}/clientEncryptionKeys"), key.clone());
+    let out = cloud.directory.path().join("out");
+    let ended = succeed(cloud.command(&["export"]).arg("-o").arg(&out));
+    cloud.assert_clean(&ended);
+    assert!(!ended.stderr.contains("readable"), "{}", ended.stderr);
+    let file = crate::command::state_directory(&out).join("container.json");
+    let file: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    for (kind, one) in &all {
+        assert_eq!(file["companions"][kind], json!([one]));
+    }
+    // It was looked up once, with one token, whatever was asked for.
+    let lists = cloud.paths("GET").into_iter();
+    assert_eq!(lists.filter(|path| path.ends_with("/resources")).count(), 2);
+
+    cloud.arm.know_database("elsewhere");
+    cloud.gateway.create_database("elsewhere");
+    let replay = || {
+        let mut replay = cloud.command(&["replay"]);
+        replay.env("AZURE_COSMOS_DATABASE", "elsewhere");
+        replay.arg(&out).args(["-c", "copy", "--create"]);
+        replay
+    };
+    let ended = succeed(&mut replay());
+    cloud.assert_clean(&ended);
+    for (kind, one) in all {
+        let mut one = one;
+        one.as_object_mut().unwrap().remove("_rid");
+        let list = format!("sqlDatabases/elsewhere/containers/copy/{kind}");
+        assert_eq!(cloud.arm.companions(&list), [one]);
+    }
+    assert_eq!(
+        cloud
+            .arm
+            .companions("sqlDatabases/elsewhere/clientEncryptionKeys"),
+        [key]
+    );
+    let made = cloud.paths("PUT");
+    assert_eq!(made.len(), 5);
+    assert!(made[0].ends_with("/clientEncryptionKeys/k1"), "{made:?}");
+    let ended = succeed(&mut replay());
+    cloud.assert_clean(&ended);
+    assert_eq!(cloud.paths("PUT").len(), 5);
+
+    // Without it, they are named.
+    let without = cloud.directory.path().join("without");
+    let ended = succeed(cloud.without_arm(&["export"]).arg("-o").arg(&without));
+    let part = ", throughput, stored procedures, triggers, user-defined functions and client encryption keys not \
+                readable with this credential";
+    assert!(ended.stderr.contains(part), "{}", ended.stderr);
+}
+
+#[test]
 fn the_list_is_that_of_the_control_plane() {
     let cloud = Cloud::new();
     let key = |path: &str| json!({"paths": [path], "kind": "Hash", "version": 2});

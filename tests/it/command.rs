@@ -266,6 +266,15 @@ pub(crate) fn assert_same(found: &[Vec<u8>], expected: &[Vec<u8>]) {
     );
 }
 
+/// The most memory that a process has had so far, in KiB.
+#[cfg(target_os = "linux")]
+pub(crate) fn peak_kib(child: &std::process::Child) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak.unwrap().trim().trim_end_matches(" kB");
+    peak.parse().unwrap()
+}
+
 /// The connection of a test that calls the library itself.
 pub(crate) fn connect_options([endpoint, key, database, container]: [&str; 4]) -> ConnectOptions {
     ConnectOptions {

@@ -3,7 +3,7 @@
 //! reader can see.
 
 mod against_the_emulator;
-mod careless_client;
+pub(crate) mod careless_client;
 mod driver_reader;
 mod faults_and_refusals;
 mod replicas;

@@ -3,6 +3,7 @@
 
 mod careless;
 mod rig;
+mod shards;
 mod sides;
 
 use std::collections::BTreeSet;

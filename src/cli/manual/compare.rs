@@ -21,6 +21,10 @@ pub(super) const COMPARE: Manual = Manual {
             "cosmos-tail compare --from-container shop/orders -d shop -c orders_copy --follow --until-same",
         ),
         (
+            "is all of the export of a database in another one?",
+            "cosmos-tail compare backup/ -d copy",
+        ),
+        (
             "what changed between two exports, with the values",
             "cosmos-tail compare monday/ --with tuesday/ --report - --values",
         ),

@@ -152,3 +152,25 @@ pub(super) const IMPORT: Manual = Manual {
     notes: &[],
     exit_codes: PLAIN_EXIT_CODES,
 };
+
+pub(super) const ADOPT: Manual = Manual {
+    examples: &[
+        (
+            "a processor goes on where a tail has stopped",
+            "cosmos-tail leases adopt --from-state t.json --leases s/l --group o",
+        ),
+        (
+            "a tail goes on where a processor has stopped",
+            "cosmos-tail leases adopt --to-state t.json --leases s/l --group o",
+        ),
+        (
+            "a processor of Java goes on where one of .NET has stopped",
+            "cosmos-tail leases adopt --lease-format java --leases s/l --group o",
+        ),
+    ],
+    notes: &[
+        "Leases are converted in place. Meanwhile the group has a lock and no marker, so that an instance that starts \
+         waits. If this is interrupted, the same command goes on from there.",
+    ],
+    exit_codes: PLAIN_EXIT_CODES,
+};

@@ -2,6 +2,7 @@
 //!
 //! [`opened`] is the lease container with the containers that its groups read.
 
+pub(super) mod adopt;
 pub(super) mod check;
 pub(super) mod list;
 mod measured;

@@ -43,8 +43,9 @@ pub(in crate::command) async fn run(
         ensure_mode_is_known(&group)?;
     }
     let selected = select(&group, &plan.ranges)?;
-    if !plan.dry_run {
-        ensure_free(&selected, &plan, opened.now())?;
+    if !plan.dry_run && !plan.force {
+        let way_out = "; or take them with --force";
+        ensure_free(&selected, plan.expiration, opened.now(), way_out)?;
     }
     let (changes, rid) = match &reset {
         Some(reset) => {
@@ -204,14 +205,19 @@ fn select<'g>(group: &'g Group, named: &[String]) -> Result<Vec<&'g Lease>> {
     Ok(selected)
 }
 
-/// Refuses leases that instances have.
-fn ensure_free(leases: &[&Lease], plan: &GroupPlan, now: OffsetDateTime) -> Result<()> {
+/// Refuses leases that instances have. `way_out` is what else can be done about it.
+pub(super) fn ensure_free(
+    leases: &[&Lease],
+    expiration: Duration,
+    now: OffsetDateTime,
+    way_out: &str,
+) -> Result<()> {
     let held: Vec<&Lease> = leases
         .iter()
         .copied()
-        .filter(|lease| is_alive(lease, plan.expiration, now))
+        .filter(|lease| is_alive(lease, expiration, now))
         .collect();
-    if held.is_empty() || plan.force {
+    if held.is_empty() {
         return Ok(());
     }
     let mut owners: Vec<&str> = held
@@ -228,8 +234,8 @@ fn ensure_free(leases: &[&Lease], plan: &GroupPlan, now: OffsetDateTime) -> Resu
     Err(with_hint(
         anyhow!("instances have {which}: {}", bounded(&owners)),
         format!(
-            "stop the processor, and wait until its leases have expired ({}); or take them with --force",
-            humantime::format_duration(plan.expiration)
+            "stop the processor, and wait until its leases have expired ({}){way_out}",
+            humantime::format_duration(expiration)
         ),
     ))
 }

@@ -15,7 +15,8 @@ use crate::error::{ExitCode, usage, with_hint};
 use crate::escape::escape_for_terminal;
 use crate::feed::{FeedMode, lsn_of_etag};
 use crate::leases::{
-    Common, Document, Prefix, Written, create, delete, export, import, is_alive, marker,
+    Common, Document, NewLease, Place, Prefix, Written, create, delete, export, import, is_alive,
+    marker,
 };
 use crate::process;
 use crate::report::{Align, Report, Table};
@@ -74,7 +75,27 @@ pub(in crate::command) async fn import_group(
     let place = opened.typed_place().await;
     let place = place.context("no container is named that the group reads")??;
     let connected = opened.at(&place).await?;
-    let prefix = Prefix::named(&plan.group, &opened.host(), &place.rid)
+    let prefix = free_prefix(&mut opened, &plan.group, &place).await?;
+    let partitions = connected.client.list_partitions(true).await?;
+    let is_java = file.format == LeaseFormat::Java;
+    let leases = import(&text, is_java, &partitions)
+        .with_context(|| format!("cannot import `{}`", shown_path(&file.path)))?;
+    let new = NewGroup {
+        prefix,
+        place,
+        mode: FeedMode::LatestVersion,
+        leases,
+    };
+    new.create(&opened, plan.dry_run, report).await
+}
+
+/// The prefix of a group that does not exist yet.
+pub(super) async fn free_prefix(
+    opened: &mut Opened<'_>,
+    name: &str,
+    place: &Place,
+) -> Result<Prefix> {
+    let prefix = Prefix::named(name, &opened.host(), &place.rid)
         .context("the RID of the container has an unknown form")?;
     let exists = opened.groups(&Wanted { group: None }).await?;
     if exists.iter().any(|group| group.prefix.text == prefix.text) {
@@ -82,51 +103,67 @@ pub(in crate::command) async fn import_group(
             anyhow!(
                 "`{}` has the group `{}` already",
                 opened.name(),
-                escape_for_terminal(&plan.group)
+                escape_for_terminal(name)
             ),
-            "import to another group; or move this one with `cosmos-tail leases reset`",
+            "take another name; or move this group with `cosmos-tail leases reset`",
         ));
     }
-    let partitions = connected.client.list_partitions(true).await?;
-    let is_java = file.format == LeaseFormat::Java;
-    let leases = import(&text, is_java, &partitions)
-        .with_context(|| format!("cannot import `{}`", shown_path(&file.path)))?;
-    let mut table = Table::new([("LEASE", Align::Left), ("POSITION", Align::Right)]);
-    for lease in &leases {
-        let lsn = lease.etag.as_deref().and_then(lsn_of_etag);
-        let position = lsn.map_or_else(|| "-".to_owned(), |lsn| lsn.to_string());
-        table.push([lease.token.clone(), position]);
+    Ok(prefix)
+}
+
+/// A group to be created.
+pub(super) struct NewGroup {
+    pub(super) prefix: Prefix,
+    pub(super) place: Place,
+    pub(super) mode: FeedMode,
+    pub(super) leases: Vec<NewLease>,
+}
+
+impl NewGroup {
+    /// Prints its leases, and creates it, unless nothing is to be changed.
+    pub(super) async fn create(
+        self,
+        opened: &Opened<'_>,
+        dry_run: bool,
+        report: &Report,
+    ) -> Result<ExitCode> {
+        let mut table = Table::new([("LEASE", Align::Left), ("POSITION", Align::Right)]);
+        for lease in &self.leases {
+            let lsn = lease.etag.as_deref().and_then(lsn_of_etag);
+            let position = lsn.map_or_else(|| "-".to_owned(), |lsn| lsn.to_string());
+            table.push([lease.token.clone(), position]);
+        }
+        table.cut(
+            process::columns_of_standard_output().unwrap_or(DEFAULT_WIDTH),
+            &[0],
+        );
+        report.print_table(&table)?;
+        if dry_run {
+            report.notice("nothing was created, because of --dry-run");
+            return Ok(ExitCode::Done);
+        }
+        let common = Common {
+            prefix: &self.prefix,
+            keyed_by: opened.keyed_by,
+            mode: self.mode,
+            rid: &self.place.rid,
+        };
+        let mut documents = Vec::with_capacity(self.leases.len() + 1);
+        for lease in &self.leases {
+            documents.push(lease.document(common)?);
+        }
+        // Last: who finds it takes the leases to be whole.
+        documents.push(marker(common)?);
+        create_all(opened, &documents).await?;
+        report.notice(&format!(
+            "{} created in the group `{}`, which reads {}/{}",
+            count(self.leases.len() as u64, "lease"),
+            escape_for_terminal(&self.prefix.name),
+            self.place.database,
+            self.place.container
+        ));
+        Ok(ExitCode::Done)
     }
-    table.cut(
-        process::columns_of_standard_output().unwrap_or(DEFAULT_WIDTH),
-        &[0],
-    );
-    report.print_table(&table)?;
-    if plan.dry_run {
-        report.notice("nothing was created, because of --dry-run");
-        return Ok(ExitCode::Done);
-    }
-    let common = Common {
-        prefix: &prefix,
-        keyed_by: opened.keyed_by,
-        mode: FeedMode::LatestVersion,
-        rid: &place.rid,
-    };
-    let mut documents = Vec::with_capacity(leases.len() + 1);
-    for lease in &leases {
-        documents.push(lease.document(common)?);
-    }
-    // Last: who finds it takes the leases to be whole.
-    documents.push(marker(common)?);
-    create_all(&opened, &documents).await?;
-    report.notice(&format!(
-        "{} created in the group `{}`, which reads {}/{}",
-        count(leases.len() as u64, "lease"),
-        plan.group,
-        place.database,
-        place.container
-    ));
-    Ok(ExitCode::Done)
 }
 
 /// Creates all of these documents, or none.
@@ -144,7 +181,7 @@ async fn create_all(opened: &Opened<'_>, documents: &[Document]) -> Result<()> {
                 .context("cannot delete what was created before")?;
         }
         return Err(with_hint(
-            refused.context("the leases were not imported"),
+            refused.context("the leases were not created"),
             "nothing of them was left; stop the processor, and run this again",
         ));
     }

@@ -31,6 +31,7 @@ use self::watch::{Found, WATCHED_BYTES, Watch};
 use super::comparison::{Comparison, Differing};
 use super::digest::Bucket;
 use super::examine::{SOURCE, TARGET, content_of};
+use super::form::Form;
 use super::selection::Selection;
 use super::settle::Settled;
 use crate::clock;
@@ -123,7 +124,7 @@ pub(super) async fn run(
         monitor,
         watch,
         with_deletions,
-        buffer: Vec::new(),
+        buffer: Form::default(),
         rested: [Instant::now(); 2],
         read_all: None,
         documents: [0; 2],
@@ -216,7 +217,7 @@ struct Following<'a> {
     watch: Watch,
     /// Whether the feeds say what is deleted.
     with_deletions: bool,
-    buffer: Vec<u8>,
+    buffer: Form,
     /// When the next look may begin, and the next reading of everything.
     rested: [Instant; 2],
     /// When the last reading of everything that has ended began.
@@ -249,7 +250,7 @@ impl<'a> Following<'a> {
         let keyer = &self.comparison.keyers[side];
         for item in page.items() {
             let mut is_kept = false;
-            let visited = keyer.item(item, |keyed| {
+            let visited = keyer.item(item, None, |keyed| {
                 is_kept = true;
                 let content = content_of(keyer, &keyed, &mut self.buffer);
                 self.watch.changed(side, keyed.name, keyed.bucket, content);

@@ -48,6 +48,11 @@ struct Id {
 }
 
 impl Resource {
+    /// The definition, as the control plane sent it.
+    pub(super) fn definition(self) -> Box<RawValue> {
+        self.properties.resource
+    }
+
     fn name(&self) -> Result<String, Fault> {
         let id: Id = parsed(self.properties.resource.get().as_bytes())?;
         Ok(id.id)

@@ -126,6 +126,8 @@ pub(super) enum Right {
     Read,
     /// To create containers.
     Create,
+    /// To create scripts and client encryption keys.
+    CreateCompanions,
 }
 
 impl Right {
@@ -136,6 +138,11 @@ impl Right {
                 "Microsoft.DocumentDB/databaseAccounts/sqlDatabases/read, …/sqlDatabases/containers/read, and \
                  …/throughputSettings/read of both"
             }
+            Self::CreateCompanions => {
+                "Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/storedProcedures/read and \
+                 …/storedProcedures/write, the same of …/triggers and …/userDefinedFunctions, and of \
+                 …/sqlDatabases/clientEncryptionKeys"
+            }
             Self::Create => {
                 "Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/read and …/containers/write"
             }
@@ -145,7 +152,7 @@ impl Right {
     fn role(self) -> &'static str {
         match self {
             Self::Find | Self::Read => "Cosmos DB Account Reader Role",
-            Self::Create => "Cosmos DB Operator",
+            Self::Create | Self::CreateCompanions => "Cosmos DB Operator",
         }
     }
 

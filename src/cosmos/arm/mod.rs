@@ -7,15 +7,18 @@
 //! nor along a redirect.
 
 mod account;
+mod companions;
 mod containers;
 mod create;
 mod definition;
 mod error;
 mod http;
+mod on_demand;
 mod operation;
 
 pub use account::ArmAccount;
 pub use containers::{ArmContainer, ArmDatabase, shared};
+pub(super) use on_demand::ArmOnDemand;
 
 use super::options::NationalCloud;
 

@@ -88,6 +88,14 @@ impl Heard {
         readable.map(|location| location.region.clone()).collect()
     }
 
+    /// Where the account is written to: the first address that it names for that.
+    pub(super) fn written_at(&self) -> Option<Url> {
+        let locations = lock(&self.locations);
+        let mut writable = locations.iter();
+        let first = writable.find(|location| location.list == WRITABLE)?;
+        Some(first.url.clone())
+    }
+
     /// Where the account names an address: its lists, with the region, such as `readableLocations, West Europe`.
     pub(in crate::cosmos) fn origin_of(&self, address: &Url) -> Option<String> {
         let locations = lock(&self.locations);

@@ -12,7 +12,7 @@ use azure_data_cosmos_driver::test::HttpResponse;
 use serde_json::Value;
 
 use super::range_list::ContainerName;
-use crate::cosmos::error::{Verdict, describe, verdict};
+use crate::cosmos::error::{Verdict, describe, own_message, verdict};
 
 const SUB_STATUS: HeaderName = HeaderName::from_static("x-ms-substatus");
 
@@ -86,7 +86,7 @@ impl LastLists {
 }
 
 /// The service's error, in the form in which the driver would return it.
-fn refusal(answer: &HttpResponse) -> CosmosError {
+pub(super) fn refusal(answer: &HttpResponse) -> CosmosError {
     let mut status = CosmosStatus::new(StatusCode::from(answer.status));
     let sub_status = answer.headers.get_optional_str(&SUB_STATUS);
     if let Some(sub_status) = sub_status.and_then(|text| text.parse().ok()) {
@@ -94,6 +94,7 @@ fn refusal(answer: &HttpResponse) -> CosmosError {
     }
     let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
     let message = body.as_ref().and_then(|body| body["message"].as_str());
+    let message = message.map(own_message).filter(|text| !text.is_empty());
     CosmosError::builder()
         .with_status(status)
         .with_message(message.unwrap_or("no reason is given").to_owned())

@@ -4,10 +4,16 @@
 //! as soon as it came: the process may be killed at any time. A line has no name and no value of the account, only
 //! which beliefs held, and the shape of what differed.
 
+mod answers;
 mod beliefs;
 mod exchange;
+mod feed;
+mod items;
+mod resources;
 mod shape;
 mod sighting;
+mod verdict;
+mod versions;
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};

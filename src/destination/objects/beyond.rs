@@ -6,7 +6,8 @@ use anyhow::{Result, anyhow};
 
 use super::super::committed::Committed;
 use super::super::export_files::ExportFiles;
-use super::super::table::STATE_OBJECT;
+use super::super::shards::SHARDS_FILE;
+use super::super::table::{STATE_FILE, own_object};
 use super::claim::CLAIM;
 use super::{MANIFEST, Objects};
 use crate::error::with_hint;
@@ -20,9 +21,10 @@ impl Objects {
         let own: BTreeSet<u64> = own.collect();
         let mut counted = 0;
         let mut newest = None;
-        for (name, length) in self.bucket.list(MANIFEST.trim_end_matches('/'))? {
+        let below = self.own(MANIFEST);
+        for (name, length) in self.bucket.list(below.trim_end_matches('/'))? {
             let number = name
-                .strip_prefix(MANIFEST)
+                .strip_prefix(&below)
                 .and_then(|name| name.strip_suffix(".ndjson"));
             let number = number.and_then(|number| number.parse().ok());
             if number.is_some_and(|number| own.contains(&number)) {
@@ -45,27 +47,38 @@ impl Objects {
         }
     }
 
-    /// Checks that no export of the other kind has begun here: each looks when its own mark is there, so of two at once
+    /// The marks of exports of the other kinds, which are no data: the state of one by itself, the claim of one whose state
+    /// is elsewhere, and what all shards of a plan have in common.
+    pub(super) fn marks_of_others(&self) -> [String; 2] {
+        let place = self.bucket.address().of_all_shards();
+        let state = || own_object(&place, STATE_FILE);
+        let shards = || own_object(&place, SHARDS_FILE);
+        match (self.bucket.address().shard(), &self.claiming) {
+            (Some(_), _) => [state(), CLAIM.to_owned()],
+            (None, Some(_)) => [state(), shards()],
+            (None, None) => [shards(), CLAIM.to_owned()],
+        }
+    }
+
+    /// Checks that no export of another kind has begun here: each looks when its own mark is there, so of two at once
     /// one stops, or both.
     pub(super) fn ensure_alone(&self, committed: &Committed<'_>) -> Result<()> {
         // Who has published has looked, and was here first.
         if committed.manifest.entries > 0 {
             return Ok(());
         }
-        let other = match &self.claiming {
-            Some(_) => STATE_OBJECT,
-            None => CLAIM,
-        };
-        match self.bucket.length(other)? {
-            None => Ok(()),
-            Some(_) => Err(with_hint(
-                anyhow!(
-                    "another export has begun at `{}` too: `{}` is there",
-                    self.bucket.address(),
-                    self.display_of(other)
-                ),
-                "this one has published nothing: export to another path",
-            )),
+        for other in self.marks_of_others() {
+            if self.bucket.length(&other)?.is_some() {
+                return Err(with_hint(
+                    anyhow!(
+                        "another export has begun at `{}` too: `{}` is there",
+                        self.bucket.address(),
+                        self.display_of(&other)
+                    ),
+                    "this one has published nothing: export to another path",
+                ));
+            }
         }
+        Ok(())
     }
 }

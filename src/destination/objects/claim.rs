@@ -19,7 +19,7 @@ use crate::failpoint;
 use crate::objects::{Bucket, PutOutcome};
 use crate::process;
 
-/// The object of the claim.
+/// The object of the claim. It is of a whole place: the shards of a plan have their states there, and none.
 pub(super) const CLAIM: &str = "_cosmos-tail/claim.json";
 
 const FORMAT: &str = "cosmos-tail claim";

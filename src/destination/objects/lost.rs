@@ -19,7 +19,8 @@ impl Objects {
         let mut lost: Vec<PartId> = Vec::new();
         for file in sealed {
             let name = self.place(file)?;
-            let batch = format!("{MANIFEST}{:010}.ndjson", file.batch.unwrap_or_default());
+            let batch = file.batch.unwrap_or_default();
+            let batch = self.own(&format!("{MANIFEST}{batch:010}.ndjson"));
             // It was completed before it was listed, and may have been taken away since.
             if self.bucket.length(&batch)?.is_some() {
                 continue;

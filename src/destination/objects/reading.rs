@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use bytes::Bytes;
 
 use super::super::committed::Committed;
 use super::super::export_files::{ExportFiles, PartReader};
@@ -10,18 +11,46 @@ use super::super::manifest::{Entry, Manifest};
 use super::super::seam::Destination;
 use super::{MANIFEST, Objects};
 
+/// Objects that are read at the same time.
+const PARALLEL_READS: usize = 16;
+
+impl Objects {
+    /// The contents of these objects, several of which are read at a time: an export of months has very many of them.
+    fn read_all(&self, listed: Vec<(String, u64)>) -> Result<Vec<(String, Bytes)>> {
+        let mut read = Vec::with_capacity(listed.len());
+        for names in listed.chunks(PARALLEL_READS) {
+            let found: Result<Vec<_>> = std::thread::scope(|scope| {
+                let calls: Vec<_> = names
+                    .iter()
+                    .map(|(name, _)| scope.spawn(|| self.bucket.get(name)))
+                    .collect();
+                let found = calls.into_iter().map(|one| match one.join() {
+                    Ok(found) => found,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                });
+                found.collect()
+            });
+            for ((name, _), found) in names.iter().zip(found?) {
+                let found =
+                    found.with_context(|| format!("`{}` is gone", self.display_of(name)))?;
+                read.push((name.clone(), found.bytes));
+            }
+        }
+        Ok(read)
+    }
+}
+
 impl ExportFiles for Objects {
     fn manifest_name(&self) -> Option<String> {
-        Some(MANIFEST.to_owned())
+        Some(self.own(MANIFEST))
     }
 
     fn finished(&self, committed: Option<&Committed<'_>>) -> Result<Manifest> {
         let mut manifest = Manifest::default();
-        for (name, _) in self.bucket.list(MANIFEST.trim_end_matches('/'))? {
-            let found = self.bucket.get(&name)?;
-            let found = found.with_context(|| format!("`{}` is gone", self.display_of(&name)))?;
-            let shown = name.strip_prefix(MANIFEST).unwrap_or(&name);
-            let lines = found.bytes.split(|byte| *byte == b'\n');
+        let below = self.own(MANIFEST);
+        for (name, bytes) in self.read_all(self.bucket.list(below.trim_end_matches('/'))?)? {
+            let shown = name.strip_prefix(&below).unwrap_or(&name);
+            let lines = bytes.split(|byte| *byte == b'\n');
             for line in lines.filter(|line| !line.is_empty()) {
                 let entry: Entry = match serde_json::from_slice(line) {
                     Ok(entry) => entry,
@@ -55,7 +84,10 @@ impl ExportFiles for Objects {
     }
 
     fn length_of(&self, name: &str) -> Result<Option<u64>> {
-        self.bucket.length(name)
+        match self.listed.get(name) {
+            Some(length) => Ok(Some(*length)),
+            None => self.bucket.length(name),
+        }
     }
 
     fn open_file(&self, name: &str) -> Result<Option<Box<dyn PartReader>>> {

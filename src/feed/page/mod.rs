@@ -42,11 +42,14 @@ mod property_tests;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use error::Fault;
 pub use error::{PageError, PageErrorKind};
 pub use item::{ItemRef, write_line};
 pub use members::{Elements, Member, Members, elements, members};
 pub use metadata::{Metadata, OperationType};
 pub use parse::Page;
+pub(crate) use parse::checked;
+pub(crate) use scanner::Scanner;
 pub use scientific::scientific;
 pub use span::Item;
 pub use system::{SYSTEM_FIELDS, write_without_system_fields};

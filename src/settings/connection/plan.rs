@@ -279,6 +279,26 @@ impl ConnectionPlan {
         self.ensure_names_are_of(source)
     }
 
+    /// Checks that it connects to the account of a plan, which is of `source`.
+    ///
+    /// # Errors
+    ///
+    /// A usage error (exit code 2) that names both accounts.
+    pub fn ensure_is_planned(&self, source: &ContainerAddress) -> Result<()> {
+        let (url, _) = parse_endpoint(&source.endpoint, "the endpoint in the plan")?;
+        if same_account(&url, &self.connect.endpoint) {
+            return Ok(());
+        }
+        Err(usage(
+            format!(
+                "the plan is of the account `{url}`, but the container would be read in `{}`",
+                self.connect.endpoint
+            ),
+            "name the profile of the account of the plan: --source-profile NAME; if the account has moved, add \
+             --account-moved",
+        ))
+    }
+
     fn origin_of(&self, name: &str) -> Origin {
         let value = self.values.iter().find(|value| value.name == name);
         value.map_or(Origin::Default, |value| value.origin.clone())

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::Command;
 use crate::cli::choices::{SchemaSource, SystemFields};
+use crate::cli::location::Location;
 use crate::cli::values::{self, choice_name};
 use crate::feed::ChangeFeedStart;
 use crate::format::Extra;
@@ -11,7 +12,7 @@ use crate::schema::{ColumnList, SampleSize};
 use crate::settings::compare;
 use crate::settings::setting::{Comparison, Heading, Setting, settings};
 use crate::settings::table::export::TIMES;
-use crate::settings::value::{Value, choice, path, path_or_dash, start};
+use crate::settings::value::{Value, choice, location, path, start};
 
 const PLANNERS: &[Command] = &[Command::Export, Command::Plan, Command::Schema];
 
@@ -115,7 +116,7 @@ settings! {
         .under(Heading::Columns)
         .brief("Compare the documents with the columns of an export or a file");
 
-    SCHEMA_PLAN: PathBuf = Setting::new("plan", path_or_dash("FILE"))
+    SCHEMA_PLAN: Location = Setting::new("plan", location("FILE"))
         .help("Print the columns of this plan instead, or of the one on standard input if FILE is `-`")
         .conflicts(&["columns", "from", "diff", "query", "query-file", "sample", "detect-timestamps", "strict-types"])
         .of(&[Command::Schema])

@@ -42,7 +42,8 @@ settings! {
         .help("Keep the position in this file, and continue from it when started again")
         .details(
             "It is saved after the service has acknowledged the writes. After a crash the changes that were \
-             not saved are applied again, which leaves the same documents.",
+             not saved are applied again, which leaves the same documents. For a copy of several containers it is a \
+             directory, with a file for each.",
         )
         .of(&[Command::Replay])
         .under(Heading::Committing)

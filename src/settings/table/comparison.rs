@@ -21,7 +21,8 @@ settings! {
              exports such as az://CONTAINER/orders/",
         )
         .details(
-            "Several are one side, read in their order: of several versions of a document the last one counts.",
+            "Several are one side, read in their order: of several versions of a document the last one counts. The directory \
+             of `export --all-containers` is a database: each of its containers is compared with that of its name.",
         )
         .form(Form::Arguments)
         .required_unless(&["from-container"])
@@ -36,7 +37,10 @@ settings! {
 
     COMPARED_CONTAINER: String = Setting::new("from-container", text("DATABASE/CONTAINER"))
         .help("The source: this container, such as shop/orders")
-        .details("It is in the account of the target, unless --source-profile names another.")
+        .details(
+            "It is in the account of the target, unless --source-profile names another. With `*` it is several: 'shop/*' \
+             compares each container of the database with that of its name.",
+        )
         .conflicts(&["source"])
         .of(COMPARE)
         .brief("The source: this container, such as shop/orders");

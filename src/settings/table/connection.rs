@@ -60,6 +60,7 @@ const WITHOUT_ARM: &[Command] = &[
     Command::LeasesRelease,
     Command::LeasesExport,
     Command::LeasesImport,
+    Command::LeasesAdopt,
 ];
 
 settings! {
@@ -212,8 +213,8 @@ settings! {
     VIA: Via = Setting::new("via", choice("WHAT"))
         .help("What creates containers, and says their definitions and throughput")
         .details(
-            "Entra ID's roles for data cover neither the creation of containers nor throughput; with `arm`, Azure \
-             Resource Manager does both, by the identity's other roles, such as `Cosmos DB Operator`.",
+            "Entra ID's roles for data cover neither the creation of containers nor their scripts and throughput; with \
+             `arm`, Azure Resource Manager does all of it, by the identity's other roles, such as `Cosmos DB Operator`.",
         )
         .described_default("account")
         .profile_option()

@@ -7,7 +7,7 @@ use crate::cli::Command;
 use crate::cli::choices::LeaseFormat;
 use crate::cli::times::{self, LeaseStart};
 use crate::settings::setting::{DefaultValue, Form, Setting, settings};
-use crate::settings::value::{Value, choice, duration, path_or_dash, text};
+use crate::settings::value::{Value, choice, duration, path, path_or_dash, text};
 
 /// The commands on leases.
 const LEASES_COMMANDS: &[Command] = &[
@@ -18,6 +18,7 @@ const LEASES_COMMANDS: &[Command] = &[
     Command::LeasesRepair,
     Command::LeasesExport,
     Command::LeasesImport,
+    Command::LeasesAdopt,
 ];
 
 /// Those that look at all groups, unless one is named.
@@ -30,6 +31,7 @@ const OF_ONE: &[Command] = &[
     Command::LeasesRepair,
     Command::LeasesExport,
     Command::LeasesImport,
+    Command::LeasesAdopt,
 ];
 
 /// Those that write leases.
@@ -38,6 +40,7 @@ const WRITING: &[Command] = &[
     Command::LeasesRelease,
     Command::LeasesRepair,
     Command::LeasesImport,
+    Command::LeasesAdopt,
 ];
 
 /// Those that change leases that exist.
@@ -98,12 +101,32 @@ settings! {
     LEASE_FORMAT: LeaseFormat = Setting::new("lease-format", choice("FORMAT"))
         .help("Whose leases to create")
         .default("dotnet")
-        .defaults(&[(
+        .defaults(&[
+            (
+                Command::LeasesRepair,
+                DefaultValue::Described("that of the group's leases"),
+            ),
+            (
+                Command::LeasesAdopt,
+                DefaultValue::Described("dotnet, with --from-state"),
+            ),
+        ])
+        .of(&[
+            Command::LeasesImport,
             Command::LeasesRepair,
-            DefaultValue::Described("that of the group's leases"),
-        )])
-        .of(&[Command::LeasesImport, Command::LeasesRepair])
+            Command::LeasesAdopt,
+        ])
         .in_full_of(&[Command::LeasesRepair]);
+
+    FROM_STATE: PathBuf = Setting::new("from-state", path("FILE"))
+        .help("Create the group from this state of a tail or an export, which names its container")
+        .conflicts(&["to-state"])
+        .of(&[Command::LeasesAdopt]);
+
+    TO_STATE: PathBuf = Setting::new("to-state", path("FILE"))
+        .help("Write the state of a tail that goes on where the leases are: `tail --state FILE`")
+        .conflicts(&["lease-format"])
+        .of(&[Command::LeasesAdopt]);
 
     FORCE_LEASES: bool = Setting::switch("force")
         .help("Take leases from instances that have them")

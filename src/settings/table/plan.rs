@@ -1,16 +1,18 @@
 //! What a plan is, and the share of it that an export reads.
 
-use std::path::PathBuf;
-
 use crate::cli::Command;
 use crate::cli::choices::PlanUntil;
+use crate::cli::location::Location;
 use crate::cli::shards::{ShardChoice, shard};
-use crate::settings::setting::{Form, Setting, settings};
-use crate::settings::value::{Value, choice, path, path_or_dash};
+use crate::settings::setting::{Form, Heading, Setting, settings};
+use crate::settings::value::{Value, choice, location, place};
 
 settings! {
-    PLAN_OUTPUT: PathBuf = Setting::new("output", path_or_dash("FILE"))
-        .help("Where to write the plan, such as plan.json, or `-` for standard output; a file that exists is never replaced")
+    PLAN_OUTPUT: Location = Setting::new("output", location("FILE"))
+        .help(
+            "Where to write the plan: plan.json, an object such as s3://BUCKET/plan.json, or `-` for standard output; what \
+             exists is never replaced",
+        )
         .short('o')
         .required()
         .of(&[Command::Plan])
@@ -21,7 +23,7 @@ settings! {
         .of(&[Command::Plan])
         .brief("Keep the plan that is there already");
 
-    AFTER: PathBuf = Setting::new("after", path_or_dash("DIR|PLAN"))
+    AFTER: Location = Setting::new("after", location("DIR|PLAN"))
         .help("Plan what came since: from where the shards of an earlier plan, which wrote to DIR, really ended")
         .details(
             "Everything else is as in the earlier plan, so that both have the same columns. All of its shards must be \
@@ -61,7 +63,7 @@ settings! {
         .of(&[Command::Plan])
         .in_full();
 
-    EXPORT_PLAN: PathBuf = Setting::new("plan", path_or_dash("FILE"))
+    EXPORT_PLAN: Location = Setting::new("plan", location("FILE"))
         .help("Read a share of this plan, as `cosmos-tail plan` writes it, and keep its state in the output of all shares")
         .details(
             "`-` is standard input. A share that was interrupted continues when the same command runs again; one that is complete ends at once. \
@@ -82,8 +84,37 @@ settings! {
         .of(&[Command::Export])
         .in_full();
 
-    VERIFY_PLACE: PathBuf = Setting::new("place", path("DIR"))
-        .help("The directory that the shards of the plan wrote to")
+    REPLAY_PLAN: Location = Setting::new("plan", location("FILE"))
+        .help("Replay a share of this plan, as `cosmos-tail plan` writes it, instead of files")
+        .details(
+            "`-` is standard input. The plan names the container that is read, which is in the account of the target unless \
+             --source-profile names another. --state DIR has the positions of all shares. A share that was interrupted \
+             continues when the same command runs again; one that is complete ends at once. With --dead-letter FILE each \
+             share has a file of its own, whose name has its number too.",
+        )
+        .requires("shard")
+        .conflicts(&[
+            "from-container", "from", "mode", "snapshot", "follow", "stdout", "input", "delimiter", "types", "only",
+            "exclude",
+        ])
+        .of(&[Command::Replay])
+        .under(Heading::FromContainer)
+        .brief("Replay a share of a plan: --plan plan.json --shard 0/4")
+        .in_full_of(&[Command::Replay]);
+
+    REPLAY_SHARD: ShardChoice = Setting::new("shard", Value::new("I/N", shard))
+        .help("Which share of the plan: 0/4 to 3/4 of four; auto/4 takes the number from the job that runs it")
+        .details(
+            "`auto` reads JOB_COMPLETION_INDEX (Kubernetes), SLURM_ARRAY_TASK_ID less SLURM_ARRAY_TASK_MIN, or \
+             AWS_BATCH_JOB_ARRAY_INDEX. All shares of a target have the same N.",
+        )
+        .requires("plan")
+        .of(&[Command::Replay])
+        .under(Heading::FromContainer)
+        .in_full();
+
+    VERIFY_PLACE: Location = Setting::new("place", place("PLACE"))
+        .help("What the shards of the plan wrote to: a directory, or a place such as s3://BUCKET/orders/")
         .details(
             "All shards are checked together: every range of the plan was read to its end, by one shard, and every file \
              is there. If nothing is wrong, a summary is written that marks the whole as complete.",

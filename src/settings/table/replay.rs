@@ -16,6 +16,7 @@ use crate::settings::table::export::TIMES;
 use crate::settings::value::{Value, choice, location, number, path, start, text, time_or_age};
 
 const REPLAY: &[Command] = &[Command::Replay];
+const REPLAY_OR_COMPARE: &[Command] = &[Command::Replay, Command::Compare];
 
 settings! {
     SOURCES: Location = Setting::new("source", location("SOURCE"))
@@ -29,20 +30,20 @@ settings! {
              name. The columns of an export's CSV are described in its state, which must be in its place.",
         )
         .form(Form::Arguments)
-        .required_unless(&["from-container"])
+        .required_unless(&["from-container", "plan"])
         .of(REPLAY)
         .brief("Exports, files of JSON, CSV, Parquet or Arrow, or `-`");
 
     ONLY: String = Setting::new("only", text("NAME"))
         .help("Of a database, only these containers: a name, or a pattern with `*`; can be repeated")
         .form(Form::Values)
-        .of(REPLAY)
+        .of(REPLAY_OR_COMPARE)
         .in_full();
 
     EXCLUDE: String = Setting::new("exclude", text("NAME"))
         .help("Of a database, all containers but these: a name, or a pattern with `*`; can be repeated")
         .form(Form::Values)
-        .of(REPLAY)
+        .of(REPLAY_OR_COMPARE)
         .in_full();
 
     INPUT: InputForm = Setting::new("input", choice("FORM"))
@@ -146,8 +147,9 @@ settings! {
         .help("Create the target container if it does not exist, by the definition of the source")
         .details(
             "The definition is in the `container.json` of an export, or that of the container of \
-             --from-container: partition key, indexing policy, unique keys, time to live, and all else. \
-             Throughput is not asked for, unless --throughput is given.",
+             --from-container: partition key, indexing policy, unique keys, time to live, and all else, \
+             with its stored procedures, triggers and user-defined functions. Throughput is not asked for, \
+             unless --throughput is given.",
         )
         .of(REPLAY)
         .brief("Create the target container");
@@ -182,12 +184,11 @@ settings! {
         .brief("Replay the feed of this container, such as shop/orders");
 
     SOURCE_PROFILE: String = Setting::new("source-profile", text("NAME"))
-        .help("Profile of the account of --from-container")
+        .help("Profile of the account of --from-container, or of --plan")
         .details(
             "Endpoint and credential come from the profile alone: the flags and the AZURE_COSMOS_… variables \
              for them apply to the target.",
         )
-        .requires("from-container")
         .of(REPLAY)
         .under(Heading::FromContainer)
         .in_full();

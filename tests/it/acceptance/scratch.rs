@@ -1,12 +1,13 @@
 //! The scratch database: one that exists is refused, and one that is not a test's is never deleted.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
 
 use super::{SCRATCH, Tested, acceptance, gateway, names_in};
-use crate::command::{fail, succeed};
-use crate::gateway::{Action, Fault, RequestKind, RequestRecord};
+use crate::command::{fail, run, succeed};
+use crate::gateway::{Action, Fault, Gateway, RequestKind, RequestRecord};
 
 #[test]
 fn without_yes_the_cost_is_printed_and_nothing_is_created() {
@@ -240,13 +241,7 @@ fn a_database_that_came_to_be_meanwhile_is_somebodys() {
 fn each_attempt_at_a_deletion_proves_whose_the_database_is() {
     let gateway = gateway();
     let directory = tempfile::tempdir().unwrap();
-    let kept = directory.path().join(format!("{SCRATCH}.acceptance"));
-    std::fs::create_dir(&kept).unwrap();
-    let journal = json!({
-        "format": "cosmos-tail acceptance journal", "endpoint": gateway.endpoint(),
-        "database": SCRATCH, "run": "1", "rid": gateway.create_database(SCRATCH),
-    });
-    std::fs::write(kept.join("acceptance.json"), journal.to_string()).unwrap();
+    let kept = left(&gateway, directory.path());
     gateway.push_fault(Fault::on(RequestKind::DatabaseDelete, Action::status(503, 0)).times(1));
     let other = Action::edit_json(|database| database["_rid"] = json!("another"));
     gateway.push_fault(Fault::on(RequestKind::Database, other).nth(3).times(9));
@@ -275,4 +270,113 @@ fn a_container_that_is_there_already_was_created_by_the_test() {
     let passed = tested.steps("passed");
     let is_created = passed.iter().any(|line| line.contains("create containers"));
     assert!(is_created, "{passed:?} {}", tested.ended.stderr);
+}
+
+/// A journal of a test whose database is there.
+fn left(gateway: &Gateway, directory: &Path) -> PathBuf {
+    let kept = directory.join(format!("{SCRATCH}.acceptance"));
+    std::fs::create_dir(&kept).unwrap();
+    let journal = json!({
+        "format": "cosmos-tail acceptance journal", "endpoint": gateway.endpoint(),
+        "database": SCRATCH, "run": "1", "rid": gateway.create_database(SCRATCH),
+    });
+    std::fs::write(kept.join("acceptance.json"), journal.to_string()).unwrap();
+    kept
+}
+
+/// The last look at the resource id was right, and the name means another database by the time of the deletion.
+#[test]
+fn a_database_that_takes_the_name_after_the_last_look_is_not_deleted() {
+    let gateway = gateway();
+    let directory = tempfile::tempdir().unwrap();
+    let kept = left(&gateway, directory.path());
+    let before = gateway.create_database(SCRATCH);
+    let by_another = Action::call(gateway.replacer(SCRATCH));
+    gateway.push_fault(Fault::on(RequestKind::DatabaseDelete, by_another));
+    let ended = fail(acceptance(&gateway, directory.path()).arg("--clean-up"), 1);
+    assert!(ended.stderr.contains("was not touched"), "{}", ended.stderr);
+    assert_eq!(gateway.requests(RequestKind::DatabaseDelete), 1);
+    assert_eq!(names_in(&kept), ["acceptance.json"]);
+    // It is there, and stays there.
+    let other = gateway.create_database(SCRATCH);
+    assert_ne!(other, before);
+    fail(acceptance(&gateway, directory.path()).arg("--clean-up"), 2);
+    assert_eq!(gateway.create_database(SCRATCH), other);
+}
+
+#[test]
+fn a_database_without_a_version_is_not_deleted() {
+    let gateway = gateway();
+    let directory = tempfile::tempdir().unwrap();
+    let kept = left(&gateway, directory.path());
+    let without = Action::edit_json(|database| {
+        database.as_object_mut().unwrap().remove("_etag");
+    });
+    gateway.push_fault(Fault::on(RequestKind::Database, without).always());
+    let ended = fail(acceptance(&gateway, directory.path()).arg("--clean-up"), 1);
+    for part in [
+        "sent no `_etag`",
+        "was not touched",
+        "delete it yourself",
+        &format!("az cosmosdb sql database delete --name {SCRATCH} "),
+    ] {
+        assert!(ended.stderr.contains(part), "no {part}: {}", ended.stderr);
+    }
+    assert_eq!(gateway.requests(RequestKind::DatabaseDelete), 0);
+    assert_eq!(names_in(&kept), ["acceptance.json"]);
+}
+
+/// Two tests that begin at once both see that there is no directory.
+#[test]
+fn a_directory_that_came_to_be_meanwhile_is_somebodys() {
+    let gateway = gateway();
+    let directory = tempfile::tempdir().unwrap();
+    let theirs = directory.path().join(format!("{SCRATCH}.acceptance"));
+    let create = {
+        let theirs = theirs.clone();
+        move || {
+            std::fs::create_dir(&theirs).unwrap();
+            std::fs::write(theirs.join("acceptance.json"), "theirs").unwrap();
+        }
+    };
+    gateway.push_fault(Fault::on(RequestKind::Database, Action::call(create)));
+    let mut command = acceptance(&gateway, directory.path());
+    let ended = run(command.args(["--yes", "--report", "report.json"]));
+    assert!(matches!(ended.code, Some(1 | 2)), "{}", ended.stderr);
+    assert!(ended.stderr.contains("cannot create"), "{}", ended.stderr);
+    assert_eq!(gateway.requests(RequestKind::DatabaseCreate), 0);
+    assert_eq!(names_in(&theirs), ["acceptance.json"]);
+    let kept = std::fs::read_to_string(theirs.join("acceptance.json")).unwrap();
+    assert_eq!(kept, "theirs");
+}
+
+/// What is left in the account is the error, and the report says it too.
+#[test]
+fn a_clean_up_that_fails_is_the_error_and_the_report_is_written_before() {
+    let gateway = gateway();
+    let directory = tempfile::tempdir().unwrap();
+    // What comes next is of no interest.
+    let denied = || Action::status(403, 0);
+    gateway.push_fault(Fault::on(RequestKind::ItemWrite, denied()).nth(2));
+    gateway.push_fault(Fault::on(RequestKind::DatabaseDelete, denied()).always());
+    let tested = Tested::run(
+        &mut acceptance(&gateway, directory.path()),
+        directory.path(),
+    );
+    let said = &tested.ended.stderr;
+    assert_eq!(tested.ended.code, Some(1), "{said}");
+    let [written, error] =
+        ["the report is in", "the test could not clean up"].map(|part| said.find(part));
+    assert!(written.is_some() && written < error, "{said}");
+    assert!(said.contains("--clean-up"), "{said}");
+    let failed = tested.steps("failed");
+    assert!(
+        failed.iter().any(|step| step.starts_with("\"clean up\"")),
+        "{failed:?}"
+    );
+    assert_eq!(tested.report["passed"], false);
+    // A later clean-up has what it needs.
+    gateway.clear_faults();
+    succeed(acceptance(&gateway, directory.path()).arg("--clean-up"));
+    assert_eq!(names_in(directory.path()), ["report.json"]);
 }

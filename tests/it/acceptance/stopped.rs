@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{SCRATCH, acceptance, gateway, names_in};
-use crate::command::{fail, interrupt, run, spawn, succeed, wait};
+use crate::command::{Ended, fail, interrupt, run, spawn, succeed, wait};
 use crate::gateway::{Action, Fault, Gateway, GatewayOptions, Hold, RequestKind, RequestRecord};
 
 /// Kills a test where this request waits for its answer, and cleans up.
@@ -19,6 +19,19 @@ fn kill_at(gateway: &Gateway, kind: RequestKind, nth: usize, directory: &Path) {
     child.wait().unwrap();
     hold.release();
     gateway.clear_faults();
+}
+
+/// Begins a test, and stops it where this request waits for its answer, which comes once the database is deleted.
+fn stop_at(gateway: &Gateway, kind: RequestKind, nth: usize, directory: &Path) -> Ended {
+    let hold = Hold::new();
+    gateway.push_fault(Fault::on(kind, Action::Hold(hold.clone())).nth(nth));
+    let mut command = acceptance(gateway, directory);
+    let child = spawn(command.args(["--yes", "--report", "report.json"]));
+    hold.wait_until_reached();
+    interrupt(&child);
+    gateway.wait_for(RequestKind::DatabaseDelete, 1);
+    hold.release();
+    wait(child)
 }
 
 #[test]
@@ -91,16 +104,7 @@ fn without_the_directory_of_its_test_a_database_is_not_deleted() {
 fn a_stop_deletes_what_was_made() {
     let gateway = gateway();
     let directory = tempfile::tempdir().unwrap();
-    let hold = Hold::new();
-    let fault = Fault::on(RequestKind::ItemWrite, Action::Hold(hold.clone())).nth(40);
-    gateway.push_fault(fault);
-    let mut command = acceptance(&gateway, directory.path());
-    let child = spawn(command.args(["--yes", "--report", "report.json"]));
-    hold.wait_until_reached();
-    interrupt(&child);
-    gateway.wait_for(RequestKind::DatabaseDelete, 1);
-    hold.release();
-    let ended = wait(child);
+    let ended = stop_at(&gateway, RequestKind::ItemWrite, 40, directory.path());
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
     assert!(
         ended.stderr.contains("what the test had made was deleted"),
@@ -122,18 +126,7 @@ fn a_stop_deletes_what_was_made() {
 fn a_stop_while_the_database_is_made_deletes_it() {
     let gateway = gateway();
     let directory = tempfile::tempdir().unwrap();
-    let hold = Hold::new();
-    gateway.push_fault(Fault::on(
-        RequestKind::ContainerCreate,
-        Action::Hold(hold.clone()),
-    ));
-    let mut command = acceptance(&gateway, directory.path());
-    let child = spawn(command.args(["--yes", "--report", "report.json"]));
-    hold.wait_until_reached();
-    interrupt(&child);
-    gateway.wait_for(RequestKind::DatabaseDelete, 1);
-    hold.release();
-    let ended = wait(child);
+    let ended = stop_at(&gateway, RequestKind::ContainerCreate, 1, directory.path());
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
     assert_eq!(names_in(directory.path()), Vec::<String>::new());
 }

@@ -173,12 +173,7 @@ fn the_partition_key_is_that_of_the_target_also_if_that_is_an_export() {
     copy.upsert(twin(2));
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
-    let mut export = crate::command::export(&gateway, &out);
-    crate::command::succeed(
-        export
-            .env("AZURE_COSMOS_CONTAINER", "copy")
-            .args(["-c", "copy"]),
-    );
+    crate::command::succeed(&mut crate::replay::export_copy(&gateway, &out));
     let mut command = compare_containers(&gateway);
     command
         .env_remove("AZURE_COSMOS_CONTAINER")
@@ -193,14 +188,7 @@ fn what_becomes_the_same_is_no_difference() {
     let (gateway, _container) = filled(2, 200);
     let copy = gateway.create_container(DATABASE, "copy", "/pk", 2);
     fill(&copy, 0..190);
-    let mut command = against(&gateway);
-    command.env("AZURE_COSMOS_CONTAINER", "copy").args([
-        "compare",
-        "--from-container",
-        "shop/orders",
-        "--settle",
-        "600s",
-    ]);
+    let mut command = compare_settling(&gateway, "600s");
     let before = gateway.requests(RequestKind::ChangeFeed);
     let found = std::thread::scope(|scope| {
         let comparing = scope.spawn(|| found(&mut command));
@@ -218,14 +206,7 @@ fn what_changes_all_the_time_is_said_to_be_changing() {
     let (gateway, container) = filled(1, 20);
     let copy = gateway.create_container(DATABASE, "copy", "/pk", 1);
     fill(&copy, 0..20);
-    let mut command = against(&gateway);
-    command.env("AZURE_COSMOS_CONTAINER", "copy").args([
-        "compare",
-        "--from-container",
-        "shop/orders",
-        "--settle",
-        "2s",
-    ]);
+    let mut command = compare_settling(&gateway, "2s");
     let stopped = std::sync::atomic::AtomicBool::new(false);
     let found = std::thread::scope(|scope| {
         scope.spawn(|| {

@@ -15,6 +15,29 @@ fn begins(record: &RequestRecord) -> bool {
     record.is_page() && record.token.is_none()
 }
 
+/// Lets whatever begins to read from now on wait for its answer.
+fn hold_readings(gateway: &Gateway) -> Hold {
+    let hold = Hold::new();
+    let held = Fault::on(RequestKind::ChangeFeed, Action::Hold(hold.clone()));
+    gateway.push_fault(held.when(begins).always());
+    hold
+}
+
+/// A comparison that is followed, once it has said that both sides are the same.
+#[track_caller]
+fn same_at_first(command: &mut Command) -> Served {
+    let served = Served::start(command);
+    wait_until_said(&served, "same", NOTHING);
+    served
+}
+
+/// Ends a comparison whose last verdict is `code`, with `said` in its messages.
+#[track_caller]
+fn assert_ended(ended: &Ended, code: Option<i32>, said: &str) {
+    assert_eq!(ended.code, code, "{}", ended.stderr);
+    assert!(ended.stderr.contains(said), "{}", ended.stderr);
+}
+
 /// Asserts that nothing is said to be the same while the heads of the feeds come forward so many times.
 #[track_caller]
 fn assert_not_same_for(served: &Served, heads: usize) {
@@ -38,11 +61,8 @@ fn assert_not_same_for(served: &Served, heads: usize) {
 fn what_is_being_read_is_not_the_same_yet() {
     let (gateway, container, copy) = two(100);
     let program = "if .number == 1000 then empty else . end";
-    let served = Served::start(follow(&gateway, "1s").args(["--transform", program]));
-    wait_until_said(&served, "same", NOTHING);
-    let hold = Hold::new();
-    let held = Fault::on(RequestKind::ChangeFeed, Action::Hold(hold.clone()));
-    gateway.push_fault(held.when(begins).always());
+    let served = same_at_first(follow(&gateway, "1s").args(["--transform", program]));
+    let hold = hold_readings(&gateway);
     // The document that the program makes of it is gone, and everything has to be read for that.
     container.upsert(changed(7, 1000));
     hold.wait_until_reached();
@@ -61,17 +81,20 @@ fn what_is_being_read_is_not_the_same_yet() {
 #[test]
 fn what_there_is_no_space_for_is_not_the_same_before_it_was_read() {
     let (gateway, container, copy) = two(100);
-    let served = Served::start(follow(&gateway, "1s").args(["--memory", "1MiB"]));
-    wait_until_said(&served, "same", NOTHING);
-    let hold = Hold::new();
-    let held = Fault::on(RequestKind::ChangeFeed, Action::Hold(hold.clone()));
-    gateway.push_fault(held.when(begins).always());
+    let served = same_at_first(follow(&gateway, "1s").args(["--memory", "1MiB"]));
+    let hold = hold_readings(&gateway);
+    // Both feeds have all of it at once: what differs for a while is looked at, which is not what is held here.
+    let polls = Hold::new();
+    let polled = Fault::on(RequestKind::ChangeFeed, Action::Hold(polls.clone()));
+    gateway.push_fault(polled.when(|record| !begins(record)).always());
     // Of those that there is space for both feeds say that they are the same.
     fill(&container, 100..3100);
     fill(&copy, 100..3099);
+    polls.release();
     hold.wait_until_reached();
+    // Whether there is space for the one that is missing depends on when the others came.
     wait_until("those to be the same", || match said(&served).unwrap() {
-        (_, NOTHING) => Ok(()),
+        (_, NOTHING | [0, 0, 0, 1]) => Ok(()),
         other => Err(format!("{other:?}")),
     });
     assert_not_same_for(&served, 3);
@@ -85,8 +108,7 @@ fn what_there_is_no_space_for_is_not_the_same_before_it_was_read() {
 #[test]
 fn a_partition_key_with_more_documents_than_there_is_memory_for_is_read_in_shares() {
     let (gateway, container, copy) = two(100);
-    let served = Served::start(follow(&gateway, "1s").args(["--memory", "1MiB"]));
-    wait_until_said(&served, "same", NOTHING);
+    let served = same_at_first(follow(&gateway, "1s").args(["--memory", "1MiB"]));
     // A reading has space for 10,000.
     for number in 0..10_500 {
         let document = json!({"id": format!("hot-{number}"), "pk": "hot"});
@@ -106,22 +128,14 @@ fn a_stop_while_a_difference_is_being_read_does_not_end_as_the_same() {
     let (gateway, container, _copy) = two(100);
     let program = "if .number == 1000 then empty else . end";
     let mut command = follow(&gateway, "1s");
-    let served = Served::start(command.args(["--transform", program]));
-    wait_until_said(&served, "same", NOTHING);
-    let hold = Hold::new();
-    let held = Fault::on(RequestKind::ChangeFeed, Action::Hold(hold.clone()));
-    gateway.push_fault(held.when(begins).always());
+    let served = same_at_first(command.args(["--transform", program]));
+    let hold = hold_readings(&gateway);
     container.upsert(changed(7, 1000));
     hold.wait_until_reached();
     assert_not_same_for(&served, 2);
     let ended = served.stop();
     hold.release();
-    assert_eq!(ended.code, CHANGING, "{}", ended.stderr);
-    assert!(
-        ended.stderr.contains("there may be more differences"),
-        "{}",
-        ended.stderr
-    );
+    assert_ended(&ended, CHANGING, "there may be more differences");
 }
 
 #[test]
@@ -130,36 +144,27 @@ fn what_changed_a_moment_before_the_stop_is_changing_and_the_repair_says_that_it
     let directory = tempfile::tempdir().unwrap();
     let repair = directory.path().join("repair");
     let mut command = follow(&gateway, "1h");
-    let served = Served::start(command.arg("--repair-to").arg(&repair));
-    wait_until_said(&served, "same", NOTHING);
+    let served = same_at_first(command.arg("--repair-to").arg(&repair));
     container.upsert(document(100));
     wait_until_said(&served, "changing", [0, 0, 0, 1]);
     let ended = served.stop();
-    assert_eq!(ended.code, CHANGING, "{}", ended.stderr);
-    assert!(
-        ended.stderr.contains("the repair lacks 1 document"),
-        "{}",
-        ended.stderr
-    );
+    assert_ended(&ended, CHANGING, "the repair lacks 1 document");
 }
 
 #[test]
 fn whoever_waits_for_deletions_too_is_not_told_that_both_are_the_same_before() {
     let (gateway, ..) = two(100);
     let mut command = follow(&gateway, "1h");
-    let served = Served::start(command.arg("--until-same"));
-    wait_until_said(&served, "same", NOTHING);
+    let served = same_at_first(command.arg("--until-same"));
     let ended = served.stop();
-    assert_eq!(ended.code, CHANGING, "{}", ended.stderr);
-    assert!(ended.stderr.contains("changing as of"), "{}", ended.stderr);
+    assert_ended(&ended, CHANGING, "changing as of");
 }
 
 #[test]
 fn a_last_look_that_fails_does_not_take_the_verdict_away() {
     let (gateway, container, copy) = two(100);
     let mut command = follow(&gateway, "1s");
-    let served = Served::start(&mut command);
-    wait_until_said(&served, "same", NOTHING);
+    let served = same_at_first(&mut command);
     container.upsert(document(100));
     wait_until_said(&served, "different", [1, 0, 0, 0]);
     let begun = || {
@@ -195,8 +200,7 @@ fn a_last_look_that_fails_does_not_take_the_verdict_away() {
     wait_for(before + 1);
     holds.iter().for_each(Hold::release);
     let ended = served.end();
-    assert_eq!(ended.code, DIFFERENT, "{}", ended.stderr);
-    assert!(ended.stderr.contains("1 missing"), "{}", ended.stderr);
+    assert_ended(&ended, DIFFERENT, "1 missing");
     assert!(
         ended.stderr.contains("could not be read once more"),
         "{}",
@@ -237,16 +241,14 @@ fn with_another_partition_key_a_document_that_moves_by_it_counts_as_a_deletion()
     let (gateway, container) = filled(2, 100);
     let copy = gateway.create_container(DATABASE, "copy", "/number", 2);
     fill(&copy, 0..100);
-    let served = Served::start(follow(&gateway, "4s").args(["--until-same"]));
-    wait_until_said(&served, "same", NOTHING);
+    let served = same_at_first(follow(&gateway, "4s").args(["--until-same"]));
     container.upsert(changed(7, 1000));
     copy.upsert(changed(7, 1000));
     // What it leaves behind is found when everything is read.
     wait_until_said(&served, "different", [0, 1, 0, 0]);
     copy.delete("item-7", 7);
     let ended = served.end();
-    assert_eq!(ended.code, SAME, "{}", ended.stderr);
-    assert!(ended.stderr.contains("deletions as of"), "{}", ended.stderr);
+    assert_ended(&ended, SAME, "deletions as of");
 }
 
 #[test]
@@ -254,8 +256,7 @@ fn of_all_versions_with_another_partition_key_deletions_are_not_claimed_to_be_kn
     let (gateway, _container) = filled(2, 100);
     let copy = gateway.create_container(DATABASE, "copy", "/number", 2);
     fill(&copy, 0..100);
-    let served = Served::start(follow(&gateway, "2s").args(["--mode", "all"]));
-    wait_until_said(&served, "same", NOTHING);
+    let served = same_at_first(follow(&gateway, "2s").args(["--mode", "all"]));
     wait_until("a later verdict", || {
         let verdict = served.progress()["verdict"].take();
         let is_later = verdict["deletions_as_of"].as_str() < verdict["as_of"].as_str();

@@ -7,6 +7,8 @@ mod endings;
 mod files;
 #[cfg(unix)]
 mod follow;
+#[cfg(target_os = "linux")]
+mod memory;
 mod planted;
 mod refusals;
 mod repaired;
@@ -49,15 +51,62 @@ fn compare_with_copy(gateway: &Gateway, source: &Path) -> Command {
 
 /// A comparison of the container `orders` with `copy`, without time to settle.
 fn compare_containers(gateway: &Gateway) -> Command {
+    compare_settling(gateway, "0s")
+}
+
+/// The same with time to settle.
+fn compare_settling(gateway: &Gateway, settle: &str) -> Command {
     let mut command = against(gateway);
     command.env("AZURE_COSMOS_CONTAINER", "copy").args([
         "compare",
         "--from-container",
         "shop/orders",
         "--settle",
-        "0s",
+        settle,
     ]);
     command
+}
+
+/// The number in an environment variable that makes a test larger.
+fn number_of(variable: &str, default: usize) -> usize {
+    let text = std::env::var(variable).ok();
+    text.map_or(default, |text| text.parse().unwrap())
+}
+
+/// Carries `run` out for each seed, in so many lanes at once, and says what was wrong with which. A lane is made by `lane`
+/// once, for all its seeds.
+fn in_lanes<L>(
+    lanes: usize,
+    seeds: std::ops::Range<u64>,
+    lane: impl Fn() -> L + Sync,
+    run: impl Fn(&mut L, u64) -> Result<(), String> + Sync,
+) {
+    let (next, end) = (std::sync::atomic::AtomicU64::new(seeds.start), seeds.end);
+    let wrong = std::sync::Mutex::new(Vec::new());
+    let count = seeds.count();
+    std::thread::scope(|scope| {
+        for _ in 0..lanes.min(count) {
+            scope.spawn(|| {
+                let mut lane = lane();
+                loop {
+                    let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if seed >= end {
+                        break;
+                    }
+                    if let Err(found) = run(&mut lane, seed) {
+                        wrong.lock().unwrap().push(format!("seed {seed}: {found}"));
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(
+        wrong.is_empty(),
+        "{} of {count} runs: {}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 /// What a comparison found.

@@ -3,6 +3,8 @@
 //!
 //! In full, as docs/compare.md has it: a million documents, 200 runs.
 
+use std::collections::HashSet;
+
 use serde_json::json;
 
 use super::*;
@@ -10,11 +12,6 @@ use crate::command::DATABASE;
 use crate::gateway::{Action, Container, Fault, RawDocument, RequestKind, SystemFields};
 use crate::orders::{document, fill, filled};
 use crate::replay::assert_no_violations;
-
-fn number_of(variable: &str, default: usize) -> usize {
-    let text = std::env::var(variable).ok();
-    text.map_or(default, |text| text.parse().unwrap())
-}
 
 fn key_of(number: usize) -> String {
     format!("key-{}", number % 97)
@@ -67,47 +64,102 @@ fn restore(container: &Container, copy: &Container, numbers: &[usize; 6]) {
     container.upsert(document(deleted));
 }
 
-#[test]
-fn planted_differences_are_all_found_and_nothing_else_is() {
-    let documents = number_of("COSMOS_TAIL_COMPARE_DOCUMENTS", 4000);
-    let runs = number_of("COSMOS_TAIL_COMPARE_RUNS", 5);
-    let seed = number_of("COSMOS_TAIL_TEST_SEED", 24);
-    let (gateway, container) = filled(3, documents);
-    let copy = gateway.create_container(DATABASE, "copy", "/pk", 2);
-    fill(&copy, 0..documents);
-    for run in 0..runs {
-        let mut random = fastrand::Rng::with_seed((seed + run) as u64);
-        let mut numbers: Vec<usize> = (0..documents).collect();
-        random.shuffle(&mut numbers);
-        let numbers: [usize; 6] = numbers[..6].try_into().unwrap();
-        let expected = plant(&container, &copy, &numbers);
+/// Two containers with the same documents.
+struct Sides {
+    gateway: Gateway,
+    container: Container,
+    copy: Container,
+    documents: usize,
+    /// How often they were compared.
+    runs: usize,
+}
+
+impl Sides {
+    fn filled(documents: usize) -> Self {
+        let (gateway, container) = filled(3, documents);
+        let copy = gateway.create_container(DATABASE, "copy", "/pk", 2);
+        fill(&copy, 0..documents);
+        Self {
+            gateway,
+            container,
+            copy,
+            documents,
+            runs: 0,
+        }
+    }
+
+    /// Plants differences, compares while requests are throttled and a partition may be split, and makes the sides the
+    /// same again.
+    fn run(&mut self, seed: u64) -> Result<(), String> {
+        let Self {
+            gateway,
+            container,
+            copy,
+            ..
+        } = self;
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut numbers = HashSet::new();
+        while numbers.len() < 6 {
+            numbers.insert(random.usize(..self.documents));
+        }
+        let numbers: Vec<usize> = numbers.into_iter().collect();
+        let numbers: [usize; 6] = numbers.try_into().unwrap();
+        let expected = plant(container, copy, &numbers);
         gateway.push_fault(
             Fault::on(RequestKind::ChangeFeed, Action::throttle(1))
                 .nth(random.usize(1..8))
                 .times(2),
         );
         let before = gateway.requests(RequestKind::ChangeFeed);
-        let splits = run % 50 < 2;
+        // Of two runs of fifty, or the partitions would be many.
+        let splits = self.runs % 50 < 2;
+        let side = if self.runs.is_multiple_of(2) {
+            &*container
+        } else {
+            &*copy
+        };
+        self.runs += 1;
         let found = std::thread::scope(|scope| {
-            let comparing = scope.spawn(|| found(&mut compare_containers(&gateway)));
+            let comparing = scope.spawn(|| found(&mut compare_containers(gateway)));
             if splits {
                 gateway.wait_for(RequestKind::ChangeFeed, before + random.usize(2..9));
-                let side = if run % 2 == 0 { &container } else { &copy };
                 side.split(&side.partitions()[0].id, 2);
             }
             comparing.join().unwrap()
         });
         gateway.clear_faults();
-        assert_eq!(
-            found.ids(),
-            expected,
-            "seed {}: {}",
-            seed + run,
-            found.ended.stderr
-        );
-        assert_eq!(found.code, DIFFERENT);
-        restore(&container, &copy, &numbers);
+        let is_right = found.ids() == expected && found.code == DIFFERENT;
+        restore(container, copy, &numbers);
+        match is_right {
+            true => Ok(()),
+            false => Err(format!(
+                "{:?} instead of {expected:?}: {}",
+                found.ids(),
+                found.ended.stderr
+            )),
+        }
     }
-    assert_found(&mut compare_containers(&gateway), &[]);
-    assert_no_violations(&gateway);
+}
+
+#[test]
+fn planted_differences_are_all_found_and_nothing_else_is() {
+    let documents = number_of("COSMOS_TAIL_COMPARE_DOCUMENTS", 4000);
+    let runs = number_of("COSMOS_TAIL_COMPARE_RUNS", 5) as u64;
+    let seed = number_of("COSMOS_TAIL_TEST_SEED", 24) as u64;
+    let lanes = number_of("COSMOS_TAIL_COMPARE_LANES", 1);
+    let began = std::time::Instant::now();
+    in_lanes(
+        lanes,
+        seed..seed + runs,
+        || Sides::filled(documents),
+        |sides, seed| {
+            sides.run(seed)?;
+            assert_no_violations(&sides.gateway);
+            Ok(())
+        },
+    );
+    println!("{runs} runs in {:.0} s", began.elapsed().as_secs_f64());
+    let sides = Sides::filled(500);
+    assert_found(&mut compare_containers(&sides.gateway), &[]);
+    assert_no_violations(&sides.gateway);
 }

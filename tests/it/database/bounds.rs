@@ -1,7 +1,7 @@
 //! What all containers have together: turns, memory, and request units.
 
 use super::*;
-use crate::command::{assert_latest, lines, spawn, state_directory, wait};
+use crate::command::{assert_latest, lines, peak_kib, spawn, state_directory, wait};
 use crate::gateway::{Hold, RequestRecord};
 
 /// Waits until the exports of these containers are finished.
@@ -136,14 +136,7 @@ fn two_hundred_containers_take_little_memory_and_one_connection() {
         .cloned()
         .collect();
     wait_for(&database, &others);
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let peak: u64 = peak
-        .unwrap()
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .unwrap();
+    let peak = peak_kib(&child);
     hold.release();
     let ended = wait(child);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);

@@ -2,13 +2,18 @@
 
 #[cfg(target_os = "linux")]
 mod bounds;
+mod compared;
 #[cfg(feature = "demo")]
 mod emulated;
+#[cfg(unix)]
+mod followed;
 #[cfg(unix)]
 mod killed;
 mod lies;
 mod names;
 mod replayed;
+#[cfg(unix)]
+mod side_by_side;
 
 use std::path::PathBuf;
 use std::process::Command;

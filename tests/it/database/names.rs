@@ -50,3 +50,20 @@ fn every_name_has_a_directory_of_its_own() {
     assert_eq!(before, after);
     database.assert_whole();
 }
+
+#[test]
+fn a_name_that_looks_like_a_secret_is_logged_as_one() {
+    let database = Database::new(&[KEY, "plain"], 1, 5);
+    let broken = Fault::on(RequestKind::Offers, Action::answer(200, None, "<html>"));
+    database.gateway.push_fault(broken.always());
+    let ended = succeed(database.export().args(["--log-format", "json"]));
+    assert!(!ended.stderr.contains(KEY), "{}", ended.stderr);
+    let lines = ended.stderr.lines().map(serde_json::from_str::<Value>);
+    let of: Vec<Value> = lines
+        .map(|line| line.unwrap()["container"].take())
+        .collect();
+    assert!(
+        of.contains(&"***".into()) && of.contains(&"plain".into()),
+        "{of:?}"
+    );
+}

@@ -147,12 +147,23 @@ impl Account {
 }
 
 impl Database {
+    /// Its version, which no other database has.
+    pub(super) fn etag(&self) -> String {
+        let number = self.rid.bytes().fold(0_u64, |number, byte| {
+            number.wrapping_mul(31).wrapping_add(byte.into())
+        });
+        format!(
+            "\"00000000-0000-0000-0000-{:012x}\"",
+            number & 0xffff_ffff_ffff
+        )
+    }
+
     pub(super) fn to_json(&self) -> Value {
         json!({
             "id": self.name,
             "_rid": self.rid,
             "_self": format!("dbs/{}/", self.rid),
-            "_etag": "\"00000000-0000-0000-0000-000000000000\"",
+            "_etag": self.etag(),
             "_ts": 1_700_000_000,
             "_colls": "colls/",
             "_users": "users/",

@@ -79,6 +79,8 @@ struct State {
     /// Definitions, by database and container.
     containers: BTreeMap<(String, String), Value>,
     databases: Vec<String>,
+    /// Scripts and keys, by the path of their list below the account.
+    companions: BTreeMap<String, Vec<Value>>,
     /// Throughput, by the path below the account.
     throughput: BTreeMap<String, Value>,
     is_serverless: bool,
@@ -131,6 +133,20 @@ impl ArmServer {
         state.know(database);
         let key = (database.to_owned(), container.to_owned());
         state.containers.insert(key, definition);
+    }
+
+    /// A script or a key, in the list at this path below the account, such as
+    /// `sqlDatabases/shop/containers/orders/triggers`.
+    pub(crate) fn add_companion(&self, list: &str, companion: Value) {
+        let mut state = self.state();
+        let all = state.companions.entry(list.to_owned()).or_default();
+        all.push(companion);
+    }
+
+    /// The scripts or keys of a list.
+    pub(crate) fn companions(&self, list: &str) -> Vec<Value> {
+        let state = self.state();
+        state.companions.get(list).cloned().unwrap_or_default()
     }
 
     pub(crate) fn know_database(&self, database: &str) {
@@ -251,6 +267,9 @@ impl State {
                 .get(resource)
                 .map(|found| ArmAnswer::json(entry(found)));
         }
+        if let Some(answer) = self.companion(request, &parts) {
+            return answer;
+        }
         match parts[..] {
             ["sqlDatabases"] => {
                 let databases = self.databases.iter();
@@ -280,6 +299,40 @@ impl State {
                 None
             }
         }
+    }
+
+    /// The answer for a list of scripts or keys, or for one of them; none if the request is for something else.
+    #[allow(clippy::option_option, reason = "what does not exist is an answer too")]
+    fn companion(&mut self, request: &ArmRequest, parts: &[&str]) -> Option<Option<ArmAnswer>> {
+        const KINDS: [&str; 4] = [
+            "storedProcedures",
+            "triggers",
+            "userDefinedFunctions",
+            "clientEncryptionKeys",
+        ];
+        let entry = |resource: &Value| json!({"properties": {"resource": resource}});
+        let at = parts.iter().rposition(|part| KINDS.contains(part))?;
+        let list = parts[..=at].join("/");
+        let name = parts[at + 1..].join("/");
+        let all = self.companions.entry(list).or_default();
+        let found = all.iter().find(|one| one["id"] == name).cloned();
+        Some(match request.method.as_str() {
+            "GET" if name.is_empty() => {
+                let entries: Vec<Value> = all.iter().map(entry).collect();
+                Some(ArmAnswer::json(json!({"value": entries})))
+            }
+            "GET" => found.map(|one| ArmAnswer::json(entry(&one))),
+            _ => {
+                let body: Value = serde_json::from_str(&request.body).unwrap_or_default();
+                let resource = body["properties"]["resource"].clone();
+                if found.is_some() || resource["id"] != name || request.method != "PUT" {
+                    self.violations
+                        .push(format!("{} {}", request.method, request.path));
+                }
+                all.push(resource.clone());
+                Some(ArmAnswer::json(entry(&resource)))
+            }
+        })
     }
 
     fn put(&mut self, request: &ArmRequest, database: &str, name: &str, base: &str) -> ArmAnswer {

@@ -320,6 +320,8 @@ impl FixedPages {
                     .insert("etag", HeaderValue::from_static(etag));
                 return response;
             }
+            // Lists of scripts.
+            5 => return plain(StatusCode::NOT_IMPLEMENTED, Bytes::new()),
             _ => return plain(StatusCode::NOT_FOUND, Bytes::new()),
         };
         plain(StatusCode::OK, Bytes::from(json.to_string()))

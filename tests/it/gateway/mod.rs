@@ -43,6 +43,7 @@ mod auth;
 mod batch;
 mod body;
 mod change_log;
+mod companions;
 mod container;
 mod faults;
 mod feed;
@@ -164,6 +165,7 @@ struct State {
     refused_member: Option<(String, String)>,
     /// The offers: the RID of the resource, and the content.
     offers: Vec<(String, serde_json::Value)>,
+    companions: companions::Companions,
     /// Entries in a page of a list.
     list_page: usize,
     /// Seconds since the epoch, given to documents as `_ts`.
@@ -220,6 +222,7 @@ impl Gateway {
                 locations,
                 refused_member: None,
                 offers: Vec::new(),
+                companions: companions::Companions::default(),
                 list_page: 100,
                 now: 1_700_000_000,
                 runs: false,
@@ -282,6 +285,16 @@ impl Gateway {
         self.shared.lock().account.create_database(database)
     }
 
+    /// Deletes a database and creates another one of its name, for what a fault calls.
+    pub(crate) fn replacer(&self, database: &str) -> impl Fn() + Send + Sync + 'static {
+        let (shared, database) = (Arc::clone(&self.shared), database.to_owned());
+        move || {
+            let mut state = shared.lock();
+            state.account.delete_database(&database);
+            state.account.create_database(&database);
+        }
+    }
+
     /// Gives a database or a container, by its RID, an offer with this content.
     pub(crate) fn set_offer(&self, rid: &str, content: serde_json::Value) {
         self.shared.lock().offers.push((rid.to_owned(), content));
@@ -291,6 +304,28 @@ impl Gateway {
     pub(crate) fn refuse_definitions_with(&self, member: &str, message: &str) {
         let refused = (member.to_owned(), message.to_owned());
         self.shared.lock().refused_member = Some(refused);
+    }
+
+    /// Gives a container or a database, by its RID, a companion of this kind: `sprocs`, `triggers`, `udfs`, or
+    /// `clientencryptionkeys`.
+    pub(crate) fn add_companion(&self, owner: &str, kind: &str, companion: serde_json::Value) {
+        self.shared.lock().companions.add(owner, kind, companion);
+    }
+
+    /// Removes all companions of this kind.
+    pub(crate) fn remove_companions(&self, owner: &str, kind: &str) {
+        self.shared.lock().companions.remove(owner, kind);
+    }
+
+    /// The companions of a kind, as the gateway sends them.
+    pub(crate) fn companions(&self, owner: &str, kind: &str) -> Vec<serde_json::Value> {
+        self.shared.lock().companions.of(owner, kind)
+    }
+
+    /// Refuses every new companion with this text in it, with this message.
+    pub(crate) fn refuse_companions_with(&self, text: &str, message: &str) {
+        let refused = (text.to_owned(), message.to_owned());
+        self.shared.lock().companions.refused = Some(refused);
     }
 
     /// How many entries a page of a list has at most: 100 at first.

@@ -39,6 +39,10 @@ pub(crate) enum RequestKind {
     ItemRead,
     /// A create, upsert, replace or delete of an item.
     ItemWrite,
+    /// `GET /dbs/x/colls/y/sprocs`, `triggers`, `udfs`, and `GET /dbs/x/clientencryptionkeys`
+    Companions,
+    /// `POST` to the same
+    CompanionCreate,
     /// Anything else: the gateway does not serve it.
     Unserved,
 }

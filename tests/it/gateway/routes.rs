@@ -25,7 +25,7 @@ use super::query::{self, Sql};
 use super::replicas::Lag;
 use super::requests::{RequestKind, RequestRecord};
 use super::server::Handler;
-use super::{GatewayOptions, Shared, State, auth, lists};
+use super::{GatewayOptions, Shared, State, auth, companions, lists};
 
 pub(super) struct Routes {
     shared: Arc<Shared>,
@@ -111,6 +111,16 @@ impl Answer {
         self
     }
 
+    pub(super) fn with_status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    pub(super) fn violating(mut self, what: String) -> Self {
+        self.violation = Some(what);
+        self
+    }
+
     fn etag(&self) -> Option<&str> {
         let header = self.headers.iter().find(|(name, _)| *name == "etag");
         header.map(|(_, value)| value.as_str())
@@ -164,6 +174,16 @@ impl Asked {
             ("GET", ["dbs", _, "colls", _, "docs", _]) => RequestKind::ItemRead,
             ("PUT" | "DELETE", ["dbs", _, "colls", _, "docs", _]) => RequestKind::ItemWrite,
             ("POST", ["dbs", _, "colls", _, "docs"]) => RequestKind::ItemWrite,
+            ("GET", ["dbs", _, kind] | ["dbs", _, "colls", _, kind])
+                if companions::is_kind(kind) =>
+            {
+                RequestKind::Companions
+            }
+            ("POST", ["dbs", _, kind] | ["dbs", _, "colls", _, kind])
+                if companions::is_kind(kind) =>
+            {
+                RequestKind::CompanionCreate
+            }
             _ => RequestKind::Unserved,
         };
         // HTTP/2 carries the host in the URI, HTTP/1.1 in its header.
@@ -317,6 +337,12 @@ impl Routes {
             }
             RequestKind::DatabaseCreate => create_database(&mut state, asked),
             RequestKind::DatabaseDelete => {
+                let database = state.account.database(&asked.segments[1]);
+                let is_another = database.zip(asked.text("if-match"));
+                if is_another.is_some_and(|(database, etag)| database.etag() != etag) {
+                    let message = "One of the specified pre-condition is not met.";
+                    return Answer::error(412, None, "PreconditionFailed", message);
+                }
                 if state.account.delete_database(&asked.segments[1]) {
                     Answer::new(204, Bytes::new(), 100)
                 } else {
@@ -327,6 +353,9 @@ impl Routes {
                 Answer::json(&serde_json::from_slice(&asked.body).unwrap_or_default())
             }
             RequestKind::ContainerCreate => self.create_container(&mut state, asked),
+            RequestKind::Companions | RequestKind::CompanionCreate => {
+                answer_for_companions(&mut state, asked)
+            }
             RequestKind::Container
             | RequestKind::PartitionKeyRanges
             | RequestKind::ChangeFeed
@@ -916,4 +945,26 @@ fn percent_decode(segment: &str) -> String {
         at += if escape.is_some() { 3 } else { 1 };
     }
     String::from_utf8_lossy(&out).into_owned()
+}
+
+/// A list of scripts or keys, or a new one.
+fn answer_for_companions(state: &mut State, asked: &Asked) -> Answer {
+    let (database, rest) = (&asked.segments[1], &asked.segments[2..]);
+    let owner = match rest {
+        [_, container, _] => {
+            let found = state.account.container(database, container);
+            found.map(|found| found.rid.clone())
+        }
+        _ => state.account.database(database).map(|own| own.rid.clone()),
+    };
+    let (Some(owner), Some(kind)) = (owner, rest.last()) else {
+        return not_found(Some(1003), "the owner does not exist");
+    };
+    match asked.kind {
+        RequestKind::Companions => {
+            let page = state.list_page;
+            state.companions.page(asked, &owner, kind, page)
+        }
+        _ => state.companions.create(&asked.body, &owner, kind),
+    }
 }

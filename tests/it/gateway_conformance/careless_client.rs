@@ -10,11 +10,11 @@ pub(super) const DOCS: &str = "/dbs/db/colls/coll/docs";
 
 /// An answer, as received.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     /// Names in lower case, in the order of the answer.
     pub(super) headers: Vec<(String, String)>,
-    pub(super) body: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
@@ -39,7 +39,7 @@ impl Answer {
 }
 
 /// Sends a request with these headers.
-pub(super) fn send(
+pub(crate) fn send(
     gateway: &Gateway,
     method: &str,
     path: &str,
@@ -99,7 +99,7 @@ pub(super) fn feed(gateway: &Gateway, partition: &str, more: &[(&str, &str)]) ->
     take_apart(poll(gateway, DOCS, partition, more))
 }
 
-pub(super) fn take_apart((status, response): (u16, String)) -> Answer {
+pub(crate) fn take_apart((status, response): (u16, String)) -> Answer {
     let (head, body) = response.split_once("\r\n\r\n").expect("a head and a body");
     let headers = head.lines().skip(1).map(|line| {
         let (name, value) = line.split_once(':').expect("a header has a colon");

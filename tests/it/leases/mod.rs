@@ -1,5 +1,6 @@
 //! The commands on leases, on groups of each SDK.
 
+mod adopted;
 mod changed;
 mod listed;
 mod whole;

@@ -18,6 +18,11 @@ fn compare() {
     changed["number"] = json!(8);
     changed["lines"] = json!([{"price": 2}]);
     other.upsert(changed);
+    let later = gateway.create_container("later", "orders", "/pk", 2);
+    fill(&later, 0..50);
+    let later = gateway.create_container("later", "copy", "/pk", 2);
+    fill(&later, 3..50);
+    let _new = gateway.create_container("later", "new", "/pk", 1);
     let stage = Stage::at(&gateway);
     let line = |n: u32| format!("{{\"id\":\"{n}\",\"pk\":\"a\",\"n\":{n},\"at\":\"mon\"}}\n");
     stage.write("monday.jsonl", (1..30).map(line).collect::<String>());
@@ -41,6 +46,21 @@ fn compare() {
             "different",
             "Two containers that differ.",
             "cosmos-tail compare --from-container shop/orders -d shop -c other --settle 0s",
+        ),
+        (
+            "database",
+            "The containers of a database with those of another one.",
+            "cosmos-tail compare --from-container 'shop/*' -d later --settle 0s",
+        ),
+        (
+            "database-json",
+            "The same, with the summary as JSON.",
+            "cosmos-tail compare --from-container 'shop/*' -d later --settle 0s --summary json",
+        ),
+        (
+            "database-and-file",
+            "The containers of a database, and a file.",
+            "cosmos-tail compare --from-container 'shop/*' --with monday.jsonl",
         ),
         (
             "different-quiet",

@@ -87,7 +87,7 @@ fn taken(pages: &mut Pages) {
     show(
         "replay",
         "The database is made again.",
-        "cosmos-tail replay backup -d copy --create --exclude log",
+        "cosmos-tail replay backup -d copy --create --exclude log --concurrency 1",
     );
     show(
         "replay-only",
@@ -113,7 +113,7 @@ fn taken(pages: &mut Pages) {
     show(
         "replay-refused",
         "A definition that the account refuses.",
-        "cosmos-tail replay backup -d other --create --exclude log --max-retries 0",
+        "cosmos-tail replay backup -d other --create --exclude log --max-retries 0 --concurrency 1",
     );
     std::fs::remove_dir_all(stage.path("backup/_orders.cosmos-tail")).unwrap();
     show(

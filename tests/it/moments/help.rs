@@ -24,7 +24,7 @@ const COMMANDS: [&str; 17] = [
 ];
 
 /// The commands below another one.
-const NESTED: [&str; 10] = [
+const NESTED: [&str; 11] = [
     "leases list",
     "leases check",
     "leases repair",
@@ -32,6 +32,7 @@ const NESTED: [&str; 10] = [
     "leases release",
     "leases export",
     "leases import",
+    "leases adopt",
     "profiles add",
     "profiles use",
     "profiles test",

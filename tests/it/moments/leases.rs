@@ -202,6 +202,21 @@ fn leases() {
             "cosmos-tail leases import leases.json --leases shop/leases --group billing -d shop -c orders",
         ),
         (
+            "adopt-dry-run",
+            "Leases of Java that are to become those of .NET.",
+            "cosmos-tail leases adopt --lease-format dotnet --leases shop/leases --group search --dry-run",
+        ),
+        (
+            "adopt",
+            "Leases of .NET that become those of Java.",
+            "cosmos-tail leases adopt --lease-format java --leases shop/leases --group billing",
+        ),
+        (
+            "adopt-nothing",
+            "Without what the group is to become.",
+            "cosmos-tail leases adopt --leases shop/leases --group search",
+        ),
+        (
             "import-without-container",
             "Without the container that the group is to read.",
             "cosmos-tail leases import leases.json --leases shop/leases --group new",

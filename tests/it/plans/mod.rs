@@ -6,7 +6,10 @@ mod jobs;
 #[cfg(unix)]
 mod killed;
 mod large;
+mod replayed;
 mod shares;
+#[cfg(all(unix, feature = "object-stores"))]
+mod stored;
 mod streams;
 mod whole;
 

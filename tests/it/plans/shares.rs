@@ -125,6 +125,25 @@ fn what_a_killed_share_has_committed_is_not_read_again() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn a_share_that_dies_after_its_last_commit_is_published_by_the_next_start() {
+    for step in ["publish.rename", "manifest.open", "manifest.write"] {
+        let (gateway, container) = filled(2, 200);
+        let place = Place::new();
+        place.make(&gateway, &[]);
+        let mut dying = place.shard(&gateway, "0/1");
+        let died = run(dying.env("COSMOS_TAIL_FAILPOINTS", format!("{step}=return(kill)")));
+        assert_eq!(died.code, None, "{step}: {}", died.stderr);
+        let checked = place.verify(&[]);
+        assert_eq!(checked.code, Some(1), "{step}: {}", checked.stdout);
+        succeed(&mut place.shard(&gateway, "0/1"));
+        assert_latest(&lines(&place.out()), &container);
+        let checked = place.verify(&["--strict"]);
+        assert_eq!(checked.code, Some(0), "{step}: {}", checked.stdout);
+    }
+}
+
 /// Whether a state has documents.
 fn has_committed(state: &std::path::Path) -> bool {
     let text = std::fs::read(state).unwrap_or_default();

@@ -14,6 +14,7 @@ mod odd_sources;
 mod others;
 mod refusals;
 mod round_trip;
+mod scripts;
 mod sizes;
 mod speed;
 mod throttling;

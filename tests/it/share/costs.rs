@@ -1,4 +1,4 @@
-//! What a group costs while nothing happens, how soon it is balanced, and what KEDA sees of it.
+//! What a group costs while nothing happens and when an instance dies, how soon it is balanced, and what KEDA sees of it.
 //!
 //! `COSMOS_TAIL_SHARE_RANGES=256 COSMOS_TAIL_SHARE_INSTANCES=8 cargo test --locked --test it share::costs -- --nocapture`
 //! measures a large group.
@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::scene::Scene;
+use super::scene::{Instance, Scene};
 use crate::gateway::{RequestKind, RequestRecord};
 use crate::leases::written::database_rid;
 use crate::orders::fill;
@@ -24,7 +24,7 @@ fn number(variable: &str, otherwise: usize) -> usize {
 fn an_idle_group_is_balanced_soon_and_costs_one_write_for_each_renewal() {
     let ranges = number("COSMOS_TAIL_SHARE_RANGES", 12);
     let count = number("COSMOS_TAIL_SHARE_INSTANCES", 3);
-    let acquire: u64 = if ranges > 100 { 6_000 } else { 2_000 };
+    let acquire: u64 = if ranges > 100 { 6_000 } else { 1_000 };
     let (renew, expiration) = (acquire * 17 / 13, acquire * 60 / 13);
     let scene = Scene::new(ranges);
     let intervals = [
@@ -53,7 +53,7 @@ fn an_idle_group_is_balanced_soon_and_costs_one_write_for_each_renewal() {
         balanced.as_secs_f64() * 1_000.0 / acquire as f64
     );
 
-    // Until each lease was renewed three times.
+    // Until each lease was renewed twice.
     let leases = scene.leased.leases.rid().to_owned();
     let records = || scene.leased.gateway.request_log();
     let is_write = |record: &RequestRecord| {
@@ -66,7 +66,7 @@ fn an_idle_group_is_balanced_soon_and_costs_one_write_for_each_renewal() {
             .map(|(token, lease)| (token, lease["timestamp"].to_string()))
             .collect()
     };
-    for _ in 0..3 {
+    for _ in 0..2 {
         let before = times();
         scene.wait_until(
             || {
@@ -105,9 +105,53 @@ fn an_idle_group_is_balanced_soon_and_costs_one_write_for_each_renewal() {
         per_renewal <= 2.0,
         "{writes} writes, {reads} reads in {seconds} s"
     );
-    for instance in instances {
+    for instance in &instances {
+        let Some(peak) = instance.peak_memory() else {
+            continue;
+        };
+        println!("{}: {} MB at most", instance.name, peak >> 20);
+        assert!(peak < 100 << 20, "{peak}");
+    }
+    let (left, cost) = after_a_death(&scene, instances, renew);
+    println!("{cost}");
+    for instance in left {
         instance.stop();
     }
+}
+
+/// Kills the first instance, and waits until the others have its leases. That costs a write for each of them, and not more
+/// than another one where two want the same at the same moment.
+fn after_a_death(scene: &Scene, instances: Vec<Instance>, renew: u64) -> (Vec<Instance>, String) {
+    let mut instances = instances.into_iter();
+    let dead = instances.next().unwrap();
+    let rest: Vec<Instance> = instances.collect();
+    let name = dead.name.clone();
+    let ranges = scene.stored().len();
+    let taken = scene.owners()[&name];
+    let log = || scene.leased.gateway.request_log();
+    dead.kill();
+    let (first, from) = (log().len(), Instant::now());
+    scene.wait_until(
+        || !scene.owners().contains_key(&name),
+        || format!("{:?}", scene.owners()),
+    );
+    let seconds = from.elapsed().as_secs_f64();
+    let after: Vec<RequestRecord> = log().into_iter().skip(first).collect();
+    let of_leases =
+        |record: &&RequestRecord| record.container.as_deref() == Some(scene.leased.leases.rid());
+    let is_point = |record: &&RequestRecord| {
+        matches!(record.kind, RequestKind::ItemWrite | RequestKind::ItemRead)
+    };
+    let points = after.iter().filter(of_leases).filter(is_point).count();
+    // The first of a lease comes after half of its interval at the earliest.
+    let renewals = (ranges - taken) as f64 * (seconds * 1_000.0 / renew as f64 / 0.5 + 1.0);
+    let cost = format!(
+        "an instance with {taken} leases dies: they are taken {seconds:.1} s later, with {points} reads and writes of \
+         leases (at most {renewals:.0} for renewals) among {} requests",
+        after.len()
+    );
+    assert!(points as f64 <= renewals + 3.0 * taken as f64, "{cost}");
+    (rest, cost)
 }
 
 /// What KEDA's scaler `azure-cosmosdb` (2.21) makes of the leases of a group: it finds them by the processor's name

@@ -35,7 +35,7 @@ fn a_new_group_has_the_documents_of_net() {
             }
             assert_eq!(Value::Object(own), expected);
             let time = lease["timestamp"].as_str().unwrap();
-            assert!(time.ends_with('Z') && time.len() == 27, "{time}");
+            assert!(time.ends_with('Z') && time.len() == 28, "{time}");
         }
         assert!(scene.leased.stored(&format!("{prefix}.info")).is_some());
         assert!(scene.leased.stored(&format!("{prefix}.lock")).is_none());

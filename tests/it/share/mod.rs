@@ -2,8 +2,10 @@
 
 mod costs;
 mod documents;
+mod dotnet;
 mod faults;
 mod limits;
+mod namesakes;
 mod scene;
 mod soak;
 mod stops;

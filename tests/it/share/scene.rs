@@ -57,6 +57,14 @@ impl Printed {
         more.notify_all();
     }
 
+    /// What an instance prints that is none of ours.
+    pub(super) fn print(&self, instance: &str, text: Vec<u8>) {
+        self.add(Line {
+            instance: instance.to_owned(),
+            text,
+        });
+    }
+
     pub(super) fn lines(&self) -> Vec<Line> {
         self.0.0.lock().unwrap().clone()
     }
@@ -198,8 +206,14 @@ impl Scene {
 pub(super) struct Instance {
     pub(super) name: String,
     child: Option<Child>,
-    said: Arc<(Mutex<String>, Condvar)>,
+    said: Arc<(Mutex<Said>, Condvar)>,
     readers: Vec<JoinHandle<()>>,
+}
+
+/// What an instance has said, and whether that was all.
+struct Said {
+    text: String,
+    is_over: bool,
 }
 
 impl Instance {
@@ -221,15 +235,21 @@ impl Instance {
             }
         });
         let mut stderr = child.stderr.take().unwrap();
-        let said = Arc::new((Mutex::new(String::from("\n")), Condvar::new()));
+        let said = Said {
+            text: String::from("\n"),
+            is_over: false,
+        };
+        let said = Arc::new((Mutex::new(said), Condvar::new()));
         let sink = Arc::clone(&said);
         let err = std::thread::spawn(move || {
             let mut block = [0; 4096];
             while let Ok(read @ 1..) = stderr.read(&mut block) {
                 let text = String::from_utf8_lossy(&block[..read]).into_owned();
-                sink.0.lock().unwrap().push_str(&text);
+                sink.0.lock().unwrap().text.push_str(&text);
                 sink.1.notify_all();
             }
+            sink.0.lock().unwrap().is_over = true;
+            sink.1.notify_all();
         });
         Self {
             name: name.to_owned(),
@@ -240,16 +260,38 @@ impl Instance {
     }
 
     pub(super) fn said(&self) -> String {
-        self.said.0.lock().unwrap().clone()
+        self.said.0.lock().unwrap().text.clone()
+    }
+
+    /// Whether it has ended, or is about to.
+    pub(super) fn is_over(&self) -> bool {
+        self.said.0.lock().unwrap().is_over
     }
 
     /// Waits until it has said something.
     #[track_caller]
     pub(super) fn wait_until(&self, what: &str, is: impl Fn(&str) -> bool) {
+        self.wait(what, |said| is(&said.text));
+    }
+
+    #[track_caller]
+    fn wait(&self, what: &str, is: impl Fn(&Said) -> bool) {
         let (said, more) = &*self.said;
         let waited = more.wait_timeout_while(said.lock().unwrap(), PATIENCE, |said| !is(said));
         let (said, timeout) = waited.unwrap();
-        assert!(!timeout.timed_out(), "{}: {what}: {said}", self.name);
+        let text = &said.text;
+        assert!(!timeout.timed_out(), "{}: {what}: {text}", self.name);
+    }
+
+    /// The most memory that it has had, in bytes; none where the system does not say.
+    pub(super) fn peak_memory(&self) -> Option<u64> {
+        let id = self.child.as_ref().unwrap().id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+        let peak = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kilobytes: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+        Some(kilobytes << 10)
     }
 
     pub(super) fn signal(&self, which: Signal) {
@@ -276,7 +318,9 @@ impl Instance {
     }
 
     /// Waits for its end.
+    #[track_caller]
     pub(super) fn end(mut self) -> Ended {
+        self.wait("it ends", |said| said.is_over);
         let code = self.child.take().unwrap().wait().unwrap().code();
         self.join();
         Ended {

@@ -214,27 +214,6 @@ fn position(lease: &serde_json::Value) -> u64 {
 }
 
 #[test]
-fn the_second_instance_of_a_name_ends_the_first() {
-    let scene = Scene::new(2);
-    fill(&scene.leased.orders, 0..10);
-    let first = scene.start("a");
-    scene.printed.wait_for(0..10);
-    let second = scene.start("a");
-    let ended = first.end();
-    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
-    assert!(
-        ended
-            .stderr
-            .contains("another instance of the group is named `a` too"),
-        "{}",
-        ended.stderr
-    );
-    fill(&scene.leased.orders, 10..30);
-    scene.printed.wait_for(10..30);
-    second.stop();
-}
-
-#[test]
 fn a_reader_that_closes_the_pipe_ends_the_instance_and_its_leases_are_let_go() {
     let scene = Scene::new(2);
     fill(&scene.leased.orders, 0..10);

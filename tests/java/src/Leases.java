@@ -63,4 +63,12 @@ final class Leases {
             Files.deleteIfExists(file);
         }
     }
+
+    /** Makes a state of a group of Java, and another group of that. */
+    static void handOver(String from, String to) throws Exception {
+        Path directory = Files.createTempDirectory("states");
+        Path state = directory.resolve("tail.json");
+        run(0, null, "adopt", "--group", from, "--to-state", state.toString());
+        run(0, null, "adopt", "--group", to, "--from-state", state.toString(), "--lease-format", "java");
+    }
 }

@@ -90,6 +90,7 @@ final class Processors {
         afterReset(prefix, handler, numbers);
         if (!hasEstimatedLag) {
             afterImport(prefix, handler, numbers);
+            afterAdopt(prefix, handler, numbers);
         }
     }
 
@@ -135,6 +136,34 @@ final class Processors {
         Check.comesTo(copy + ": the lag when all is read", 0, () -> lag(other));
         other.stop().block(Check.PATIENCE);
         Leases.run(0, null, "check", "--group", copy);
+    }
+
+    /** A processor goes on with leases that were those of .NET in between, and with those of a state. */
+    private void afterAdopt(String prefix, Consumer<ChangeFeedProcessorBuilder> handler, Numbers numbers)
+            throws Exception {
+        String copy = prefix + "-copy";
+        Leases.awaitFree(copy);
+        Leases.run(0, null, "adopt", "--lease-format", "dotnet", "--group", copy);
+        Check.equal(copy + ": the format", "dotnet", Leases.list(copy).get("format").asText());
+        Leases.run(0, null, "adopt", "--lease-format", "java", "--group", copy);
+        handlesWhatIsNew(prefix, copy, 6_000, handler, numbers);
+        Leases.awaitFree(copy);
+        String handed = prefix + "-handed-over";
+        Leases.handOver(copy, handed);
+        handlesWhatIsNew(prefix, handed, 7_000, handler, numbers);
+    }
+
+    /** A processor of this group handles what is written now, and nothing else. */
+    private void handlesWhatIsNew(String prefix, String group, int least, Consumer<ChangeFeedProcessorBuilder> handler,
+            Numbers numbers) throws Exception {
+        int before = numbers.calls;
+        write(prefix, least);
+        ChangeFeedProcessor processor = processor(group, true, handler);
+        processor.start().block(Check.PATIENCE);
+        Check.comesTo(group + ": the sum of all numbers", COUNT * least + SUM, () -> numbers.sum(prefix));
+        Check.equal(group + ": only what is new", COUNT, numbers.calls - before);
+        processor.stop().block(Check.PATIENCE);
+        Leases.run(0, null, "check", "--group", group);
     }
 
     private void write(String prefix, int least) {
