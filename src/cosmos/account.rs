@@ -10,7 +10,6 @@ use url::Url;
 use super::arm::ArmOnDemand;
 use super::auth;
 use super::client::{CosmosClient, HttpVersion};
-use super::companions::make_keys;
 use super::connect::{ensure_regions, open_persistently};
 use super::container::{NewContainer, create_container, ensure_partition_key, resolve_container};
 use super::missing::ContainerMissing;
@@ -97,7 +96,7 @@ impl CosmosAccount {
         let (heard, persistence) = (&self.heard, &self.persistence);
         let key_doubt = match create.and_then(|new| new.template.as_ref()) {
             // The definition names them.
-            Some(template) => Box::pin(make_keys(self, template)).await?,
+            Some(template) => Box::pin(self.make_keys(template)).await?,
             None => None,
         };
         if let (Some(new), Some(arm)) = (create, &self.via_arm) {

@@ -149,53 +149,47 @@ async fn way<'a>(
     })
 }
 
-/// Makes the client encryption keys of `template` that the database of `account` lacks, before the container that names
-/// them. Returns what is doubtful about them if that container exists: then nothing is made.
-///
-/// # Errors
-///
-/// If one is refused, if a key of its name is wrapped differently, or if one is neither known nor there; the error has a
-/// hint.
-pub(super) async fn make_keys(
-    account: &CosmosAccount,
-    template: &Template,
-) -> Result<Option<String>> {
-    let kind = CompanionKind::ClientEncryptionKeys;
-    let known = template.companions.of(kind).unwrap_or_default();
-    let named = template.definition.encryption_keys();
-    if known.is_empty() && named.as_ref().is_ok_and(Vec::is_empty) {
-        return Ok(None);
-    }
-    let way = way(
-        account.via_arm.as_ref(),
-        &account.direct,
-        &account.persistence,
-    )
-    .await?;
-    let owner = Owner {
-        database: &account.options.database,
-        container: &account.options.container,
-        rid: None,
-    };
-    let usable = async {
-        let named = named
-            .with_context(|| format!("cannot use the definition from {}", template.origin))
-            .hint(NAMED_KEYS)?;
-        let existing = way.list(owner, kind).await;
-        let existing = existing.map_err(|unread| explained(&unread, kind, template))?;
-        ensure_keys(known, &named, &existing, owner.database, &template.origin)
-    };
-    if let Err(error) = usable.await {
-        return match account.has_container().await? {
-            true => Ok(Some(format!("{error:#}"))),
-            false => Err(error),
+impl CosmosAccount {
+    /// Makes the client encryption keys of `template` that the database lacks, before the container that names
+    /// them. Returns what is doubtful about them if that container exists: then nothing is made.
+    ///
+    /// # Errors
+    ///
+    /// If one is refused, if a key of its name is wrapped differently, or if one is neither known nor there; the error has a
+    /// hint.
+    pub(super) async fn make_keys(&self, template: &Template) -> Result<Option<String>> {
+        let kind = CompanionKind::ClientEncryptionKeys;
+        let known = template.companions.of(kind).unwrap_or_default();
+        let named = template.definition.encryption_keys();
+        if known.is_empty() && named.as_ref().is_ok_and(Vec::is_empty) {
+            return Ok(None);
+        }
+        let way = way(self.via_arm.as_ref(), &self.direct, &self.persistence).await?;
+        let owner = Owner {
+            database: &self.options.database,
+            container: &self.options.container,
+            rid: None,
         };
-    }
-    let mut made = MadeCompanions::default();
-    make(&way, owner, kind, known, template, &mut made).await?;
-    match made.kept.is_empty() {
-        true => Ok(None),
-        false => Err(wrapped_differently(&made.kept, owner.database)),
+        let usable = async {
+            let named = named
+                .with_context(|| format!("cannot use the definition from {}", template.origin))
+                .hint(NAMED_KEYS)?;
+            let existing = way.list(owner, kind).await;
+            let existing = existing.map_err(|unread| explained(&unread, kind, template))?;
+            ensure_keys(known, &named, &existing, owner.database, &template.origin)
+        };
+        if let Err(error) = usable.await {
+            return match self.has_container().await? {
+                true => Ok(Some(format!("{error:#}"))),
+                false => Err(error),
+            };
+        }
+        let mut made = MadeCompanions::default();
+        make(&way, owner, kind, known, template, &mut made).await?;
+        match made.kept.is_empty() {
+            true => Ok(None),
+            false => Err(wrapped_differently(&made.kept, owner.database)),
+        }
     }
 }
 
