@@ -25,7 +25,7 @@ use crate::error::{Annotate, usage, with_hint};
 use crate::escape::shell_word;
 use crate::feed::{ContainerAddress, RecordForm};
 use crate::format::Format;
-use crate::objects::{Address, ObjectAddress};
+use crate::objects::Address;
 use crate::state::database_file::DatabaseFile;
 use crate::state::file;
 use crate::state::model::{JobKind, State};

@@ -363,7 +363,10 @@ fn what_is_at_a_place_decides_who_may_write_there() {
             &["export", "-o", PLACE, "-d", DATABASE, "-c", CONTAINER],
             "by the shards of a plan",
         ),
-        (&["export", "-o", PLACE, "--state", STATE], "by the shards of a plan"),
+        (
+            &["export", "-o", PLACE, "--state", STATE],
+            "by the shards of a plan",
+        ),
     ];
     for (arguments, why) in of_one {
         refuse(scene.account().args(arguments), why);
@@ -397,8 +400,16 @@ fn no_shard_writes_where_an_export_by_itself_has_begun() {
     let scene = Scene::new(1, 20);
     succeed(&mut scene.plan(PLAN, &[]));
     for (mark, text, continued) in [
-        ("state.json", &b"{}"[..], "cosmos-tail resume az://lake/orders/"),
-        ("claim.json", CLAIM, "cosmos-tail resume --state /data/orders.json"),
+        (
+            "state.json",
+            &b"{}"[..],
+            "cosmos-tail resume az://lake/orders/",
+        ),
+        (
+            "claim.json",
+            CLAIM,
+            "cosmos-tail resume --state /data/orders.json",
+        ),
     ] {
         let mark = format!("orders/_cosmos-tail/{mark}");
         scene.store.replace(&mark, Some(text));
