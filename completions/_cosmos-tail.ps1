@@ -176,8 +176,8 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Only these fields, such as id,customer.name')
             [CompletionResult]::new('--jq', '--jq', [CompletionResultType]::ParameterName, 'Print what this jq program returns')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Whether to use colors; NO_COLOR and TERM=dumb switch them off too [default: auto]')
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to this file, each change once')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to this file, each change once')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write there, each change once: a file, DIR/, az://…/')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write there, each change once: a file, DIR/, az://…/')
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'Keep the position here, and continue from it')
             [CompletionResult]::new('--group', '--group', [CompletionResultType]::ParameterName, 'Share the ranges with the instances of this group')
             [CompletionResult]::new('--leases', '--leases', [CompletionResultType]::ParameterName, 'The container of its leases')
@@ -186,6 +186,8 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--acquire-interval', '--acquire-interval', [CompletionResultType]::ParameterName, 'How often to look for leases to take [default: 13s]')
             [CompletionResult]::new('--renew-interval', '--renew-interval', [CompletionResultType]::ParameterName, 'How often to renew a lease [default: 17s]')
             [CompletionResult]::new('--expiration-interval', '--expiration-interval', [CompletionResultType]::ParameterName, 'After how long a lease that is not renewed is taken by others: the same for all instances of a group [default: 60s]')
+            [CompletionResult]::new('--rotate-bytes', '--rotate-bytes', [CompletionResultType]::ParameterName, 'Finish a file that has reached this size, such as 1GiB, or `none` [default: 128MiB; a file that grows: none]')
+            [CompletionResult]::new('--rotate-interval', '--rotate-interval', [CompletionResultType]::ParameterName, 'Finish files at least this often, or `none` [default: 10m; a file that grows: none]')
             [CompletionResult]::new('--concurrency', '--concurrency', [CompletionResultType]::ParameterName, 'Ranges read at the same time [default: by the number of ranges and cores]')
             [CompletionResult]::new('--page-size', '--page-size', [CompletionResultType]::ParameterName, 'Documents requested in one page [default: 1000]')
             [CompletionResult]::new('--max-retries', '--max-retries', [CompletionResultType]::ParameterName, 'How often a page is retried, beyond the SDK''s own retries, before its range fails [default: no limit]')
@@ -237,7 +239,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Start: `beginning`, `now`, a time, or an age such as 10m')
             [CompletionResult]::new('--mode', '--mode', [CompletionResultType]::ParameterName, 'Which feed to read')
             [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'How far to read each range [default: head; with --mode all: pin]')
-            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'Where to keep the state file [default: beside the output]')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'Where to keep the state: a file, or an object such as az://CONTAINER/states/orders.json [default: beside the output]')
             [CompletionResult]::new('--plan', '--plan', [CompletionResultType]::ParameterName, 'Read a share of a plan: --plan plan.json --shard 0/4')
             [CompletionResult]::new('--shard', '--shard', [CompletionResultType]::ParameterName, 'Which share of the plan: 0/4 to 3/4 of four; auto/4 takes the number from the job that runs it')
             [CompletionResult]::new('--query', '--query', [CompletionResultType]::ParameterName, 'Read what this query selects instead of the feed')
@@ -412,7 +414,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;resume' {
-            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The state file, if it is not beside the output')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The state, if it is not beside the output')
             [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'How far to read each range [default: from the state]')
             [CompletionResult]::new('--rotate-bytes', '--rotate-bytes', [CompletionResultType]::ParameterName, 'Finish a file that has reached this size, such as 1GiB, or `none` [default: from the state]')
             [CompletionResult]::new('--rotate-interval', '--rotate-interval', [CompletionResultType]::ParameterName, 'Finish files at least this often, or `none` [default: from the state]')

@@ -194,7 +194,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l jq -d '
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l color -d 'Whether to use colors; NO_COLOR and TERM=dumb switch them off too [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is `dumb`'
 always\t'Always'
 never\t'Never'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s o -l output -d 'Write to this file, each change once' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s o -l output -d 'Write there, each change once: a file, DIR/, az://…/' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l state -d 'Keep the position here, and continue from it' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l group -d 'Share the ranges with the instances of this group' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l leases -d 'The container of its leases' -r -f -a '(__cosmos_tail_names address)'
@@ -204,6 +204,8 @@ java\t'Of Java\'s handleLatestVersionChanges'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l acquire-interval -d 'How often to look for leases to take [default: 13s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l renew-interval -d 'How often to renew a lease [default: 17s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l expiration-interval -d 'After how long a lease that is not renewed is taken by others: the same for all instances of a group [default: 60s]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l rotate-bytes -d 'Finish a file that has reached this size, such as 1GiB, or `none` [default: 128MiB; a file that grows: none]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l rotate-interval -d 'Finish files at least this often, or `none` [default: 10m; a file that grows: none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l page-size -d 'Documents requested in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: no limit]' -r
@@ -253,7 +255,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l mode 
 all\t'Every version and every delete from now on; the container must retain them'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l until -d 'How far to read each range [default: head; with --mode all: pin]' -r -f -a "head\t'Until the service has nothing newer: every document that existed throughout the export is in the files, even if it was rewritten meanwhile'
 pin\t'Up to the position of the range when the export started: documents rewritten before they are read are left to the next resume'"
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l state -d 'Where to keep the state file [default: beside the output]' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l state -d 'Where to keep the state: a file, or an object such as az://CONTAINER/states/orders.json [default: beside the output]' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l plan -d 'Read a share of a plan: --plan plan.json --shard 0/4' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l shard -d 'Which share of the plan: 0/4 to 3/4 of four; auto/4 takes the number from the job that runs it' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l query -d 'Read what this query selects instead of the feed' -r
@@ -438,7 +440,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s v -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l state -d 'The state file, if it is not beside the output' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l state -d 'The state, if it is not beside the output' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l until -d 'How far to read each range [default: from the state]' -r -f -a "head\t'Until the service has nothing newer: every document that existed throughout the export is in the files, even if it was rewritten meanwhile'
 pin\t'Up to the position of the range when the export started: documents rewritten before they are read are left to the next resume'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -l rotate-bytes -d 'Finish a file that has reached this size, such as 1GiB, or `none` [default: from the state]' -r
