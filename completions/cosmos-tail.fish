@@ -206,6 +206,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l renew-i
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l expiration-interval -d 'After how long a lease that is not renewed is taken by others: the same for all instances of a group [default: 60s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l rotate-bytes -d 'Finish a file that has reached this size, such as 1GiB, or `none` [default: 128MiB; a file that grows: none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l rotate-interval -d 'Finish files at least this often, or `none` [default: 10m; a file that grows: none]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l partition-by -d 'Put files into directories by when they were begun, in UTC: dt=2026-11-27/, or dt=2026-11-27/hour=18/ [default: one directory]' -r -f -a "day\t'The files that were begun on one day: dt=2026-11-27/'
+hour\t'The files that were begun in one hour: dt=2026-11-27/hour=18/'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l page-size -d 'Documents requested in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: no limit]' -r
@@ -271,6 +273,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l delim
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l null -d 'CSV: the text of a cell without a value [default: empty]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l rotate-bytes -d 'Finish a file that has reached this size, such as 1GiB, or `none` [default: none; Parquet and Arrow: 128MiB]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l rotate-interval -d 'Finish files at least this often, or `none` [default: none; Parquet and Arrow: 10m]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l partition-by -d 'Put files into directories by when they were begun, in UTC: dt=2026-11-27/, or dt=2026-11-27/hour=18/ [default: one directory]' -r -f -a "day\t'The files that were begun on one day: dt=2026-11-27/'
+hour\t'The files that were begun in one hour: dt=2026-11-27/hour=18/'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l row-group-size -d 'Parquet: finish a row group that takes this much memory [default: 16MiB]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l schema -d '`infer` the columns, read them from a FILE, or write `raw` documents' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l columns -d 'Columns, such as id,customer.name,total:double' -r
@@ -348,6 +352,8 @@ arrow\t'The same columns as they are in memory: an IPC file, or a stream to stan
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l compression -d 'none, gzip, zstd, snappy or lz4, such as zstd:9' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l delimiter -d 'CSV: the delimiter between cells: one ASCII character, or `tab` [default: ,]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l null -d 'CSV: the text of a cell without a value [default: empty]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l partition-by -d 'Put files into directories by when they were begun, in UTC: dt=2026-11-27/, or dt=2026-11-27/hour=18/ [default: one directory]' -r -f -a "day\t'The files that were begun on one day: dt=2026-11-27/'
+hour\t'The files that were begun in one hour: dt=2026-11-27/hour=18/'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l schema -d '`infer` the columns, read them from a FILE, or write `raw` documents' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l columns -d 'Columns, such as id,customer.name,total:double' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l sample -d 'Infer columns from this many pages of each range' -r

@@ -133,20 +133,18 @@ pub fn left_by_earlier(
     }
     for part in existing(&places)? {
         durable::is_plain_file(&part.path)?;
-        let name = part.path.file_name().unwrap_or_default();
-        let is_listed = name.to_str().is_some_and(|name| listed.contains(name));
+        let is_listed = places
+            .iter()
+            .any(|place| listed.contains(&place.name_of(&part.path)));
         let is_of_state = |earlier: &Earlier| {
             let committed = earlier.committed();
-            let own = if part.is_open {
-                earlier.names.open_part(part.series, part.part)
-            } else {
-                earlier.names.part(part.series, part.part)
-            };
-            let is_here = own == part.path;
+            let is_open_here = earlier.names.open_part(part.series, part.part) == part.path;
             let mut known = committed.open().chain(committed.sealed);
-            is_here
-                && (known.any(|file| (file.series, file.part) == (part.series, part.part))
-                    || (part.is_open && may_be_unknown(&committed, &part)))
+            let is_it = |file: &FileState| {
+                (file.series, file.part) == (part.series, part.part)
+                    && (is_open_here || earlier.names.finished(file) == part.path)
+            };
+            known.any(is_it) || (is_open_here && may_be_unknown(&committed, &part))
         };
         if names.claimed_by_another(part.series, part.part).is_some()
             || !(is_listed || states.iter().any(is_of_state))
@@ -182,6 +180,7 @@ fn shards_at(names: &FileNames) -> Result<Option<Shards>> {
 fn places_of(names: &FileNames) -> Vec<FileNames> {
     std::iter::once(names.clone())
         .chain(names.elsewhere())
+        .map(FileNames::in_any_partition)
         .collect()
 }
 

@@ -23,6 +23,8 @@ use super::export_files::ExportFiles;
 use super::manifest::{Entry, Manifest, lines_of};
 use super::names::{PartFile, stem_of_objects};
 use super::part::{FileState, ManifestMark, PartId, Piece, ResumedPart, Upload};
+use super::partition::{PartitionBy, split_name};
+use super::partitions::Partitions;
 use super::recover::Recovery;
 use super::seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
 use super::shards::SHARDS_FILE;
@@ -54,6 +56,7 @@ pub struct Objects {
     /// The claim of this process, which names contain.
     process: uuid::Uuid,
     uploads: Arc<Uploads>,
+    partitions: Partitions,
     /// Uploads of earlier processes that could not be aborted yet.
     left: Mutex<Vec<Upload>>,
     /// The claim of the place, if the state is elsewhere.
@@ -75,11 +78,21 @@ impl Objects {
             extension,
             process: uuid::Uuid::nil(),
             uploads: Arc::default(),
+            partitions: Partitions::default(),
             left: Mutex::default(),
             claiming: None,
             is_claimed: AtomicBool::new(false),
             container: container.to_owned(),
             listed: BTreeMap::new(),
+        }
+    }
+
+    /// The same, with new objects in the directories of such partitions.
+    #[must_use]
+    pub fn partitioned(self, by: Option<PartitionBy>) -> Self {
+        Self {
+            partitions: Partitions::new(by),
+            ..self
         }
     }
 
@@ -127,14 +140,18 @@ impl Objects {
     }
 
     fn name(&self, part: PartId) -> String {
-        format!(
+        let name = format!(
             "{}-{:05}-{:06}-{}.{}",
             self.stem,
             part.series,
             part.part,
             self.process.simple(),
             self.extension
-        )
+        );
+        match self.partitions.of(part) {
+            None => name,
+            Some(partition) => format!("{partition}/{name}"),
+        }
     }
 
     /// The parts among the objects of these names.
@@ -269,8 +286,9 @@ impl Objects {
             mark.length += self.publish_batch(committed, batch, &files)?;
             mark.entries += files.len() as u64;
         }
-        self.uploads
-            .forget(committed.sealed.iter().map(FileState::id));
+        let published = committed.sealed.iter().map(FileState::id);
+        self.uploads.forget(published.clone());
+        self.partitions.forget(published);
         Ok(mark)
     }
 
@@ -296,7 +314,7 @@ fn ensure_only_hidden(objects: &Objects, listed: &[(String, u64)]) -> Result<()>
     let is_hidden = |name: &str| name.starts_with(['_', '.']);
     let is_of_plan = |name: &str| {
         let stem = objects.stem_of_plan();
-        stem.is_some_and(|stem| name.starts_with(stem))
+        stem.is_some_and(|stem| split_name(name).1.starts_with(stem))
     };
     let mut names = listed.iter();
     match names.find(|(name, _)| !is_hidden(name) && !is_of_plan(name)) {
@@ -463,6 +481,7 @@ impl Destination for Objects {
     }
 
     fn open(&self, part: PartId) -> Result<Box<dyn PartWriter>> {
+        self.partitions.begin(part);
         let writer = UploadWriter::begin(&self.bucket, &self.uploads, part, self.name(part));
         Ok(Box::new(writer))
     }
@@ -473,6 +492,10 @@ impl Destination for Objects {
 
     fn place_of(&self, part: PartId) -> Option<String> {
         Some(self.name(part))
+    }
+
+    fn is_past(&self, part: PartId) -> bool {
+        self.partitions.is_past(part)
     }
 
     fn make_durable(&self, parts: &[Unsynced]) -> Result<()> {
@@ -571,7 +594,8 @@ impl Destination for Objects {
     }
 
     fn part_of(&self, name: &str) -> Option<PartId> {
-        let rest = name
+        let rest = split_name(name)
+            .1
             .strip_prefix(self.stem.as_str())?
             .strip_prefix('-')?
             .strip_suffix(self.extension)?
@@ -588,6 +612,10 @@ impl Destination for Objects {
             series: number(series, 5)?,
             part: number(part, 6)?,
         })
+    }
+
+    fn name_of_found(&self, file: &PartFile) -> String {
+        file.path.to_string_lossy().into_owned()
     }
 
     fn shows_open_parts(&self) -> bool {

@@ -140,7 +140,7 @@ impl Changes {
     fn look_at_sealed(&mut self, sealed: &FileState, names: &FileNames) -> Result<()> {
         ensure_unclaimed(sealed, names)?;
         let open = names.open_part(sealed.series, sealed.part);
-        let path = names.part(sealed.series, sealed.part);
+        let path = names.finished(sealed);
         match (durable::is_there(&open), durable::is_there(&path)) {
             (true, false) => {
                 verify(sealed, &open, false).map_err(|error| {
@@ -238,10 +238,11 @@ impl Changes {
         for sealed in &self.unpublished {
             cut_to_committed(sealed, names)?;
             let open = names.open_part(sealed.series, sealed.part);
-            durable::publish(&open, &names.part(sealed.series, sealed.part))?;
+            names.prepare_partition(sealed)?;
+            durable::publish(&open, &names.finished(sealed))?;
         }
         if !committed.sealed.is_empty() {
-            names.sync_published()?;
+            names.sync_published(committed.sealed)?;
             for open in &self.published {
                 durable::remove_plain("resume.delete", open)?;
             }
@@ -255,6 +256,7 @@ impl Changes {
                 length: part.length,
                 rows: part.rows,
                 crc32c: part.crc32c,
+                place: part.place,
             });
         }
         for (part, mismatch) in self.dropped {
@@ -278,7 +280,7 @@ fn ensure_unclaimed(part: &FileState, names: &FileNames) -> Result<()> {
         Some(claim) => Err(with_hint(
             anyhow!(
                 "`{}` belongs to another export: `{}` exists",
-                shown_path(&names.part(part.series, part.part)),
+                shown_path(&names.finished(part)),
                 shown_path(&claim)
             ),
             "move that export's files away, then resume",

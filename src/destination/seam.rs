@@ -195,6 +195,11 @@ pub trait Destination: ExportFiles {
         None
     }
 
+    /// Whether the time has passed that the place of a part is for, so that nothing more may be appended to it.
+    fn is_past(&self, _part: PartId) -> bool {
+        false
+    }
+
     /// Makes durable what was appended to these parts up to the receipts that name them.
     ///
     /// # Errors
@@ -289,6 +294,12 @@ pub trait Destination: ExportFiles {
 
     /// Which part of this export a file is, by its published name; none if it is not a part.
     fn part_of(&self, name: &str) -> Option<PartId>;
+
+    /// The name of a part that [`list`](Self::list) found, as [`name_of`](Self::name_of) has it.
+    fn name_of_found(&self, file: &PartFile) -> String {
+        let name = file.path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
 
     /// Whether parts can be read before they are published.
     fn shows_open_parts(&self) -> bool {

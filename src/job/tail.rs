@@ -18,7 +18,7 @@ use super::watch::{Watch, WatchEnd};
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{ServiceError, Verdict};
 use crate::count::count;
-use crate::destination::{Destination, Kind, Output, Place, Recovery};
+use crate::destination::{Destination, Kind, Output, PartitionBy, Place, Recovery};
 use crate::durable::{self, shown_path};
 use crate::error::{
     Annotate, ExitCode, find, is_broken_pipe, usage, with_exit_code, with_further_hint, with_hint,
@@ -314,6 +314,13 @@ fn continue_from(
         let text = |mode| format!("with --mode {}", mode_text(mode));
         return Err(differs(text(then.mode), text(now.mode))).with_context(cannot);
     }
+    if then.partition_by != now.partition_by {
+        let text = |by: Option<PartitionBy>| match by {
+            Some(by) => format!("with --partition-by {}", by.name()),
+            None => "without --partition-by".to_owned(),
+        };
+        return Err(differs(text(then.partition_by), text(now.partition_by))).with_context(cannot);
+    }
     if then.scope != *scope {
         return Err(differs(of_scope(&then.scope), of_scope(scope))).with_context(cannot);
     }
@@ -367,6 +374,7 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         base: &plan.base,
         container: &connected.source.container,
         extension: format.name(),
+        partition_by: plan.partition_by,
         state_path: None,
         is_for_terminals: true,
     };
@@ -416,6 +424,7 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         inference: None,
         csv: None,
         output: plan.output.clone(),
+        partition_by: plan.partition_by,
         records: plan.records,
     };
     let source = connected.source.clone();
