@@ -15,6 +15,7 @@ use super::form::Form;
 use super::hashes::Name;
 use super::keyed::Keyer;
 use super::memory::Memory;
+use super::probe::{OtherTexts, Probe};
 use super::selection::{Selection, Share};
 use super::side::{Done, Side};
 use super::visitor::{Reading, Visitor};
@@ -104,10 +105,20 @@ impl Comparison {
         selection: Selection,
         visitor: impl Fn(usize) -> V,
     ) -> Result<[V; 2]> {
+        self.read_by(&self.keyers, selection, visitor).await
+    }
+
+    /// The same with these keyers.
+    async fn read_by<V: Visitor>(
+        &self,
+        keyers: &[Arc<Keyer>; 2],
+        selection: Selection,
+        visitor: impl Fn(usize) -> V,
+    ) -> Result<[V; 2]> {
         let selection = Arc::new(selection);
         let reading = |side: usize| Reading {
             side: Arc::clone(&self.sides[side]),
-            keyer: Arc::clone(&self.keyers[side]),
+            keyer: Arc::clone(&keyers[side]),
             selection: Arc::clone(&selection),
             done: Arc::clone(&self.done[side]),
             stop: self.stop.clone(),
@@ -119,16 +130,50 @@ impl Comparison {
         Ok([source, target])
     }
 
-    /// Reads everything, and returns the digests of the sides.
+    /// Reads everything, and returns the digests of the sides: of files by their texts, unless these differ in more
+    /// documents than can be compared one by one at once. A container is read by its contents at once, since each
+    /// reading of it costs.
     pub(super) async fn digests(&self) -> Result<[Digest; 2]> {
+        let are_texts =
+            |side: usize| !self.sides[side].is_container() && self.keyers[side].can_compare_texts();
+        if are_texts(SOURCE) && are_texts(TARGET) {
+            let by_text = self.keyers.each_ref().map(|keyer| {
+                Arc::new(Keyer {
+                    by_text: true,
+                    ..(**keyer).clone()
+                })
+            });
+            match self.digests_of(&by_text, Some(Arc::default())).await {
+                Ok(digests) if self.fits(&digests) => return Ok(digests),
+                Err(error) if !error.is::<OtherTexts>() => return Err(error),
+                _ => {}
+            }
+        }
+        self.digests_of(&self.keyers, None).await
+    }
+
+    /// Whether the documents of ranges that are unlike can be compared in one reading.
+    fn fits(&self, [source, target]: &[Digest; 2]) -> bool {
+        let unlike = source.unlike(target).into_iter();
+        let documents = unlike.map(|bucket| source.count(bucket) + target.count(bucket));
+        documents.sum::<u64>() <= self.memory.sorted
+    }
+
+    async fn digests_of(
+        &self,
+        keyers: &[Arc<Keyer>; 2],
+        probe: Option<Arc<Probe>>,
+    ) -> Result<[Digest; 2]> {
         let visitor = |side: usize| {
             let filter = (!self.sides[side].is_container()).then_some(self.memory.filter);
             Coarse {
+                side,
                 digest: Digest::new(self.keyers[side].buckets(), filter),
                 buffer: Form::default(),
+                probe: probe.clone(),
             }
         };
-        let read = self.read(Selection::All, visitor).await?;
+        let read = self.read_by(keyers, Selection::All, visitor).await?;
         let digests = read.map(|coarse| coarse.digest.close());
         for (digest, known) in digests.iter().zip(&self.documents) {
             known.store(digest.documents, Ordering::Relaxed);
