@@ -57,7 +57,7 @@ pub use part::{
 };
 pub use place::{Place, at};
 pub use receipt::{PartReceipt, Receipt, Written};
-pub use recover::{Recovery, may_be_unknown};
+pub use recover::{NeedsRepair, Recovery, may_be_unknown};
 pub use seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
 pub use shards::{Home, Shards};
 pub use standard_output::StandardOutput;
