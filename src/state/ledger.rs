@@ -366,6 +366,8 @@ pub fn bring_into_line(
     if !again.lost.is_empty() {
         given_up = state.give_up(&again.lost);
         commit_next(state, destination, claimed)?;
+        // Those after the first of a series may still live, and an earlier process may be about to complete them.
+        destination.abort(&state.uploads);
     }
     let mut recovery = destination.recover(&state.committed(), repair)?;
     let again = |place: String| format!("the upload of `{place}` is gone: its span is read again");
@@ -464,6 +466,32 @@ mod tests {
         ledger.set_layout(TableLayout::Raw);
         ledger.commit().unwrap_err();
         assert_eq!(saved(directory.path()).generation, generation);
+    }
+
+    #[test]
+    fn the_uploads_of_given_up_parts_are_kept_to_be_aborted() {
+        let mut state = sample();
+        let part = |part: u32, upload: Option<&str>| FileState {
+            series: 0,
+            part,
+            length: 1,
+            rows: 1,
+            crc32c: 0,
+            start: Vec::new(),
+            end: Vec::new(),
+            place: Some(format!("part-{part}")),
+            upload: upload.map(str::to_owned),
+            pieces: Vec::new(),
+            batch: None,
+            columns: 0,
+        };
+        let parts = [part(1, Some("a")), part(2, Some("b")), part(3, None)];
+        state.sealed = parts.to_vec();
+        let lost: Vec<PartId> = parts.iter().map(FileState::id).collect();
+        assert_eq!(state.give_up(&lost), ["part-1", "part-2", "part-3"]);
+        let uploads = state.uploads.iter();
+        let uploads: Vec<_> = uploads.map(|one| (&*one.place, &*one.id)).collect();
+        assert_eq!(uploads, [("part-1", "a"), ("part-2", "b")]);
     }
 
     #[test]
