@@ -127,6 +127,7 @@ pub(super) async fn go_on<'a>(
     let mut destination = destination_of(&state, parent_of(path), state_at).with_context(cannot)?;
     destination
         .prove(&state.committed())
+        .map_err(|error| claimed.ensure_latest().err().unwrap_or(error))
         .map_err(try_again)
         .with_context(cannot)?;
     let reached = connect(&state.source, settings.max_retries).await;

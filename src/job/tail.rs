@@ -344,7 +344,10 @@ async fn continue_from(
     state.begin_run(false);
     let at = state_at(plan);
     let mut destination = destination_of(&state, &plan.base, at).with_context(cannot)?;
-    destination.prove(&state.committed()).with_context(cannot)?;
+    destination
+        .prove(&state.committed())
+        .map_err(|error| claimed.ensure_latest().err().unwrap_or(error))
+        .with_context(cannot)?;
     destination.lock(claimed.ownership())?;
     let repair = (RepairBy::Tail, plan.repair);
     let taken = take_over(

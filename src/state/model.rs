@@ -338,6 +338,7 @@ impl State {
     pub fn committed(&self) -> Committed<'_> {
         Committed {
             export_id: self.export_id,
+            generation: self.generation,
             output: &self.options.output,
             records: self.records(),
             masked: self.options.masked,

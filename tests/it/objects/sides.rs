@@ -520,6 +520,40 @@ fn a_state_that_was_restored_from_a_backup_is_refused_wherever_it_is() {
 }
 
 #[test]
+fn a_start_beside_a_process_that_goes_on_says_so() {
+    let scene = scene(Sides::Together);
+    let paused = pause_at(&scene, CallKind::Part);
+    scene.store.clear();
+    // It has read the state, and the first process goes on before it lists.
+    scene.store.script(|_, call| {
+        let is_manifest = call.kind == CallKind::List && call.name.contains("manifest");
+        is_manifest.then_some(Trouble::PauseBefore)
+    });
+    let mut second = scene.begin();
+    assert!(scene.store.wait_until_paused(&mut second));
+    let first = wake(&scene, paused);
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    let second = wake(&scene, second);
+    assert_eq!(second.code, Some(1), "{}", second.stderr);
+    let told = "another process has claimed the state";
+    assert!(second.stderr.contains(told), "{}", second.stderr);
+    scene.judge().unwrap();
+}
+
+#[test]
+fn other_objects_beside_the_manifest_and_manifests_that_were_removed_do_not_matter() {
+    let scene = scene(Sides::Together);
+    let ended = scene.go_on();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    for name in ["_done", "zzz.ndjson", "99.ndjson"] {
+        let name = StoreScene::name(&format!("_cosmos-tail/manifest/{name}"));
+        scene.store.replace(&name, Some(b"x"));
+    }
+    let ended = scene.go_on();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
+#[test]
 fn of_two_first_starts_with_one_state_one_goes_on() {
     let counted = scene(Sides::StateElsewhere);
     let ended = counted.go_on();
