@@ -42,6 +42,7 @@ impl Earlier {
     fn committed(&self) -> Committed<'_> {
         Committed {
             export_id: self.export_id,
+            generation: 0,
             output: &self.output,
             records: None,
             masked: false,

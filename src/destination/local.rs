@@ -222,6 +222,10 @@ impl Destination for Local {
         owner::prove(committed, self.state_path()?, &self.names).map(drop)
     }
 
+    fn check_recovery(&self, committed: &Committed<'_>, repair: bool) -> Result<Vec<FileState>> {
+        recover::check(committed, self.state_path()?, &self.names, repair)
+    }
+
     fn recover(&self, committed: &Committed<'_>, repair: bool) -> Result<Recovery> {
         recover::recover(committed, self.state_path()?, &self.names, repair)
     }

@@ -61,7 +61,7 @@ pub use partition::{Partition, PartitionBy, split_name, tables_of};
 pub use partitions::PartitionClock;
 pub use place::{Place, at};
 pub use receipt::{PartReceipt, Receipt, Written};
-pub use recover::{Recovery, may_be_unknown};
+pub use recover::{NeedsRepair, Recovery, may_be_unknown};
 pub use seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
 pub use shards::{Home, Shards};
 pub use standard_output::StandardOutput;

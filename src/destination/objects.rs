@@ -17,7 +17,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use self::claim::{Claiming, is_taken};
 pub use self::claim::{PlaceClaim, StateElsewhere, state_elsewhere};
-use self::uploads::{UploadWriter, Uploads};
+use self::uploads::{UploadWriter, Uploads, is_gone};
 use super::committed::Committed;
 use super::export_files::ExportFiles;
 use super::manifest::{Entry, Manifest, lines_of};
@@ -25,7 +25,7 @@ use super::names::{PartFile, stem_of_objects};
 use super::part::{FileState, ManifestMark, PartId, Piece, ResumedPart, Upload};
 use super::partition::{PartitionBy, split_name};
 use super::partitions::Partitions;
-use super::recover::Recovery;
+use super::recover::{NeedsRepair, Recovery};
 use super::seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
 use super::shards::SHARDS_FILE;
 use super::table::own_object;
@@ -214,6 +214,9 @@ impl Objects {
             last = self.bucket.complete(name, upload, pieces).err().or(last);
         }
         let last = last.unwrap_or_else(|| anyhow!("it is not there after it was completed"));
+        if is_gone(&last) {
+            return Err(last.context(NeedsRepair::Upload(self.display_of(name))));
+        }
         Err(last.context(format!(
             "the upload of `{}` cannot be completed",
             self.display_of(name)

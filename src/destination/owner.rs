@@ -313,6 +313,7 @@ mod tests {
 
     fn committed(export_id: u128, output: &Output) -> Committed<'_> {
         Committed {
+            generation: 0,
             export_id: uuid::Uuid::from_u128(export_id),
             output,
             records: None,

@@ -4,6 +4,7 @@
 //! finished ones are published, unknown open ones are deleted, and nothing else is touched. Each of these
 //! steps can be repeated, so a crash in the middle of them does no harm.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
@@ -41,6 +42,41 @@ impl Recovery {
             ..Self::default()
         }
     }
+}
+
+/// A part is not what was committed: a repair reads its span again.
+#[derive(Debug)]
+pub enum NeedsRepair {
+    /// An open file, and what is wrong with it.
+    File(String),
+    /// The upload of this object.
+    Upload(String),
+}
+
+impl fmt::Display for NeedsRepair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(wrong) => f.write_str(wrong),
+            Self::Upload(object) => write!(f, "the upload of `{object}` cannot be completed"),
+        }
+    }
+}
+
+impl std::error::Error for NeedsRepair {}
+
+/// Checks what [`recover`] checks, and changes nothing. Returns the open parts that it would drop.
+///
+/// # Errors
+///
+/// As [`recover`].
+pub(super) fn check(
+    committed: &Committed<'_>,
+    state_path: &Path,
+    names: &FileNames,
+    repair: bool,
+) -> Result<Vec<FileState>> {
+    let changes = Changes::find(committed, state_path, names, repair)?;
+    Ok(changes.dropped.into_iter().map(|(part, _)| part).collect())
 }
 
 /// Brings the files `names` into line with what is committed. With `repair`, open parts that do not
@@ -196,13 +232,7 @@ impl Changes {
             Ok(()) => self.resumed.push(part.clone()),
             Err(error) if is_of_the_system(&error) => return Err(error),
             Err(mismatch) if repair => self.dropped.push((part.clone(), mismatch)),
-            Err(mismatch) => {
-                return Err(with_hint(
-                    mismatch,
-                    "the file was changed or damaged after it was committed; `resume --repair` deletes \
-                     it and reads its range again from the start of the file",
-                ));
-            }
+            Err(mismatch) => return Err(NeedsRepair::File(format!("{mismatch:#}")).into()),
         }
         Ok(())
     }

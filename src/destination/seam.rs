@@ -156,6 +156,16 @@ pub trait Destination: ExportFiles {
         Inheritance::default()
     }
 
+    /// Checks what [`recover`](Self::recover) checks as far as nothing has to be changed for it, so that a refusal comes
+    /// before the state is claimed. Returns the open parts that a repair would drop.
+    ///
+    /// # Errors
+    ///
+    /// If a part contradicts the state.
+    fn check_recovery(&self, _committed: &Committed<'_>, _repair: bool) -> Result<Vec<FileState>> {
+        Ok(Vec::new())
+    }
+
     /// Sealed parts that can no longer be published, since the place has lost what was written: for a repair, which reads
     /// their spans again. The others may be made visible meanwhile.
     ///

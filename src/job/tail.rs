@@ -14,6 +14,7 @@ use super::resume::same_container;
 use super::retention;
 use super::scope::{ranges_of, scope};
 use super::start::{check_position, watch};
+use super::takeover::{RepairBy, take_over};
 use super::watch::{Watch, WatchEnd};
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{ServiceError, Verdict};
@@ -38,7 +39,7 @@ use crate::settings::{TailPlan, mode_text};
 use crate::signal::{self, Shutdown};
 use crate::state::claim::Claimed;
 use crate::state::file;
-use crate::state::ledger::{Ledger, take_over};
+use crate::state::ledger::Ledger;
 use crate::state::local::LocalState;
 use crate::state::model::{FrozenOptions, JobKind, State};
 use crate::state::store::StateStore;
@@ -81,7 +82,7 @@ pub async fn tail(
     let ready = match earlier {
         Some((claimed, state)) => {
             shutdown.begin()?;
-            continue_from(&plan, &connected, state, claimed, &scope, report)?
+            continue_from(&plan, &connected, state, claimed, &scope, report).await?
         }
         None => begin(&plan, &connected, scope).await?,
     };
@@ -284,7 +285,7 @@ fn of_scope(scope: &Scope) -> String {
 }
 
 /// Continues from the state of an earlier tail.
-fn continue_from(
+async fn continue_from(
     plan: &TailPlan,
     connected: &Connected,
     mut state: State,
@@ -350,10 +351,20 @@ fn continue_from(
     state.begin_run(false);
     let at = state_at(plan);
     let mut destination = destination_of(&state, &plan.base, at).with_context(cannot)?;
-    destination.prove(&state.committed()).with_context(cannot)?;
+    destination
+        .prove(&state.committed())
+        .map_err(|error| claimed.ensure_latest().err().unwrap_or(error))
+        .with_context(cannot)?;
     destination.lock(claimed.ownership())?;
-    let recovery =
-        take_over(&mut state, destination.as_ref(), &mut claimed, false).with_context(cannot)?;
+    let repair = (RepairBy::Tail, plan.repair);
+    let taken = take_over(
+        connected,
+        &mut state,
+        destination.as_ref(),
+        &mut claimed,
+        repair,
+    );
+    let recovery = taken.await.with_context(cannot)?;
     for notice in &recovery.notices {
         report.notice(notice);
     }

@@ -97,7 +97,7 @@ impl ResumePlan {
         Self {
             state_path,
             state_object: None,
-            repair: false,
+            repair: given.is_on(&table::SHARD_REPAIR),
             widen: false,
             summary,
             ends: false,

@@ -56,6 +56,8 @@ pub struct TailPlan {
     pub state_object: Option<ObjectAddress>,
     /// The base of relative output paths.
     pub base: PathBuf,
+    /// Whether to discard open files that do not match the state.
+    pub repair: bool,
     /// How the feed is read and the position saved.
     pub settings: Settings,
 }
@@ -122,6 +124,7 @@ impl TailPlan {
             state_path: place.state_path,
             state_object: place.state_object,
             base: place.base,
+            repair: given.is_on(&table::REPAIR),
             settings,
         })
     }

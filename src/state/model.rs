@@ -342,6 +342,7 @@ impl State {
     pub fn committed(&self) -> Committed<'_> {
         Committed {
             export_id: self.export_id,
+            generation: self.generation,
             output: &self.options.output,
             records: self.records(),
             masked: self.options.masked,
@@ -395,7 +396,8 @@ impl State {
         }
     }
 
-    /// Gives up sealed parts: their ranges go back to where they began. Returns where the parts were to be.
+    /// Gives up sealed parts: their ranges go back to where they began, and their uploads are to be aborted. Returns where
+    /// the parts were to be.
     pub fn give_up(&mut self, lost: &[PartId]) -> Vec<String> {
         let (mut given_up, kept): (Vec<FileState>, Vec<FileState>) =
             std::mem::take(&mut self.sealed)
@@ -403,6 +405,11 @@ impl State {
                 .partition(|file| lost.contains(&file.id()));
         self.sealed = kept;
         given_up.sort_unstable_by_key(FileState::id);
+        for file in &given_up {
+            if let (Some(place), Some(id)) = (file.place.clone(), file.upload.clone()) {
+                self.uploads.push(Upload { place, id });
+            }
+        }
         // The first of a series is the last to be given up, so its start remains.
         for file in given_up.iter().rev() {
             self.rewind(file);

@@ -5,11 +5,9 @@ use anyhow::{Result, ensure};
 use super::super::committed::Committed;
 use super::super::export_files::ExportFiles;
 use super::super::part::{FileState, PartId};
+use super::uploads::is_gone;
 use super::{MANIFEST, Objects};
 use crate::error::with_hint;
-
-/// What stores say of an upload that is gone.
-const GONE: [&str; 2] = ["InvalidBlockList", "NoSuchUpload"];
 
 impl Objects {
     /// The sealed parts whose uploads are gone, with those after them in their series. The others are completed.
@@ -43,8 +41,7 @@ impl Objects {
             let Err(error) = self.complete(file) else {
                 continue;
             };
-            let text = format!("{error:#}");
-            if !GONE.iter().any(|code| text.contains(code)) {
+            if !is_gone(&error) {
                 return Err(error);
             }
             ensure!(

@@ -138,7 +138,8 @@ settings! {
             "Without it such a file is an error that names it. Finished files are never touched. In an object store it is for \
              uploads that the store has removed.",
         )
-        .of(&[Command::Resume])
+        .of(&[Command::Resume, Command::Tail])
+        .in_full_of(&[Command::Tail])
         .brief("Read again what open files should have");
 
     VERIFY_PATH: Location = Setting::new("path", place("PATH"))

@@ -84,6 +84,16 @@ settings! {
         .of(&[Command::Export])
         .in_full();
 
+    SHARD_REPAIR: bool = Setting::switch("repair")
+        .help("With --plan: discard open files of the share that do not match its state, and read their ranges again")
+        .details(
+            "Without it such a file is an error that names it. Finished files are never touched. In an object store it is for \
+             uploads that the store has removed.",
+        )
+        .requires("plan")
+        .of(&[Command::Export])
+        .in_full();
+
     REPLAY_PLAN: Location = Setting::new("plan", location("FILE"))
         .help("Replay a share of this plan, as `cosmos-tail plan` writes it, instead of files")
         .details(
