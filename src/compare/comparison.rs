@@ -131,32 +131,42 @@ impl Comparison {
     }
 
     /// Reads everything, and returns the digests of the sides: of files by their texts, unless these differ in more
-    /// documents than can be compared one by one at once. A container is read by its contents at once, since each
-    /// reading of it costs.
-    pub(super) async fn digests(&self) -> Result<[Digest; 2]> {
-        let are_texts =
-            |side: usize| !self.sides[side].is_container() && self.keyers[side].can_compare_texts();
-        if are_texts(SOURCE) && are_texts(TARGET) {
-            let by_text = self.keyers.each_ref().map(|keyer| {
-                Arc::new(Keyer {
-                    by_text: true,
-                    ..(**keyer).clone()
-                })
-            });
-            match self.digests_of(&by_text, Some(Arc::default())).await {
-                Ok(digests) if self.fits(&digests) => return Ok(digests),
-                Err(error) if !error.is::<OtherTexts>() => return Err(error),
-                _ => {}
-            }
+    /// documents than can be compared one by one at once. What costs something each time it is read, a container or
+    /// the objects of a store, is read by its contents at once.
+    pub(super) async fn digests(&self, report: &Report) -> Result<[Digest; 2]> {
+        let by_text =
+            |side: usize| self.sides[side].is_local() && self.keyers[side].can_compare_texts();
+        if !by_text(SOURCE) || !by_text(TARGET) {
+            return self.digests_by_content().await;
         }
-        self.digests_of(&self.keyers, None).await
+        let keyers = self.keyers.each_ref().map(|keyer| {
+            Arc::new(Keyer {
+                by_text: true,
+                ..(**keyer).clone()
+            })
+        });
+        match self.digests_of(&keyers, Some(Arc::default())).await {
+            Ok(digests) => {
+                // The documents of ranges that are unlike for another reason are read again anyhow.
+                let [source, target] = &digests;
+                let differing = source.records_unlike_by_content(target);
+                if differing <= self.memory.sorted {
+                    report.detail("the sides were compared by their texts");
+                    return Ok(digests);
+                }
+                report.detail("too many texts differ: the sides are read again, by their contents");
+            }
+            Err(error) if error.is::<OtherTexts>() => report.detail(
+                "the sides are written differently: they are read again, by their contents",
+            ),
+            Err(error) => return Err(error),
+        }
+        self.digests_by_content().await
     }
 
-    /// Whether the documents of ranges that are unlike can be compared in one reading.
-    fn fits(&self, [source, target]: &[Digest; 2]) -> bool {
-        let unlike = source.unlike(target).into_iter();
-        let documents = unlike.map(|bucket| source.count(bucket) + target.count(bucket));
-        documents.sum::<u64>() <= self.memory.sorted
+    /// The same, whatever the sides are.
+    pub(super) async fn digests_by_content(&self) -> Result<[Digest; 2]> {
+        self.digests_of(&self.keyers, None).await
     }
 
     async fn digests_of(

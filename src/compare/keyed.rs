@@ -177,7 +177,7 @@ impl Keyer {
 
     /// Whether the same texts are the same content.
     pub(super) fn can_compare_texts(&self) -> bool {
-        self.is_direct() && self.content.ignored.is_empty()
+        self.is_direct() && self.content.is_plain()
     }
 
     fn meaning(

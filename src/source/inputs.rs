@@ -47,6 +47,8 @@ pub struct Inputs {
     pub definitions: Vec<SourceDefinition>,
     /// What the user should know about them.
     pub notices: Vec<String>,
+    /// Whether any of them is in an object store.
+    pub are_objects: bool,
 }
 
 /// Where the definition of the container of a source is.
@@ -87,6 +89,7 @@ impl Inputs {
         for source in sources {
             if let Location::Objects(address) = source {
                 found.add_objects(address)?;
+                found.are_objects = true;
                 continue;
             }
             let Location::Local(source) = source else {

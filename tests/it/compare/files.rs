@@ -302,6 +302,29 @@ fn a_copy_that_is_written_differently_is_the_same() {
         assert_eq!(found.summary["target"]["documents"], DOCUMENTS);
         compare(&planted, &["--input", "documents"]);
         compare(&planted[1..], &["--ignore", "/n"]);
+        let told = [
+            "the sides are written differently",
+            "too many texts differ",
+            "compared by their texts",
+        ];
+        let way = |arguments: &[&str]| {
+            let stderr = compare(&planted, arguments).ended.stderr;
+            let told = told.iter().position(|one| stderr.contains(one));
+            told.unwrap_or_else(|| panic!("{one_of}: {stderr}"))
+        };
+        let ways = match one_of {
+            1 => vec![0],
+            DOCUMENTS => vec![2],
+            // By then chance has it whether most of the documents that were looked at differ.
+            _ => vec![0, 1],
+        };
+        let way = way(&["-v"]);
+        assert!(ways.contains(&way), "{one_of}: {}", told[way]);
+        let by_content = compare(&planted, &["-v", "--bytes"]).ended.stderr;
+        assert!(
+            told.iter().all(|one| !by_content.contains(one)),
+            "{by_content}"
+        );
     }
 }
 
