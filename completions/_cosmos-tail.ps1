@@ -473,7 +473,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;lag' {
-            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The state file, if it is not beside the output')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The state, if it is not beside the output')
             [CompletionResult]::new('--group', '--group', [CompletionResultType]::ParameterName, 'A group of change feed processors')
             [CompletionResult]::new('--leases', '--leases', [CompletionResultType]::ParameterName, 'The lease container of the group, such as shop/leases')
             [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Measure again after each pause of this length')

@@ -461,7 +461,7 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --version 'Print version'
         }
         &'cosmos-tail;lag'= {
-            cand --state 'The state file, if it is not beside the output'
+            cand --state 'The state, if it is not beside the output'
             cand --group 'A group of change feed processors'
             cand --leases 'The lease container of the group, such as shop/leases'
             cand --watch 'Measure again after each pause of this length'

@@ -504,7 +504,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s v -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l state -d 'The state file, if it is not beside the output' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l state -d 'The state, if it is not beside the output' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l group -d 'A group of change feed processors' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l leases -d 'The lease container of the group, such as shop/leases' -r -f -a '(__cosmos_tail_names address)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l watch -d 'Measure again after each pause of this length' -r
