@@ -198,7 +198,8 @@ impl Objects {
         }
         let last = last.unwrap_or_else(|| anyhow!("it is not there after it was completed"));
         if is_gone(&last) {
-            return Err(last.context(NeedsRepair::Upload(self.display_of(name))));
+            let object = self.display_of(name);
+            return Err(last.context(NeedsRepair::Upload(object, Vec::new())));
         }
         Err(last.context(format!(
             "the upload of `{}` cannot be completed",
@@ -269,7 +270,8 @@ impl Objects {
         }
         let mut mark = committed.manifest;
         for (batch, files) in batches {
-            mark.length += self.publish_batch(committed, batch, &files)?;
+            let listed = self.publish_batch(committed, batch, &files);
+            mark.length += listed.map_err(|error| self.with_missing(error, committed.sealed))?;
             mark.entries += files.len() as u64;
         }
         self.uploads

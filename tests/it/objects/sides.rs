@@ -329,6 +329,40 @@ fn uploads_that_the_store_has_removed_are_read_again_by_a_repair() {
 }
 
 #[test]
+fn an_object_that_was_taken_away_before_it_was_listed_is_put_back_rather_than_repaired() {
+    for sides in [Sides::Together, Sides::StateOnDisk] {
+        let scene = StoreScene::new(2, 160).on(sides);
+        // It dies before the manifest object.
+        scene.go_on_with(|_, call| {
+            let is_manifest = call.kind == CallKind::Put && call.name.contains("/manifest/");
+            is_manifest.then_some(Trouble::KillBefore)
+        });
+        let objects = scene.objects();
+        let mut data = objects.iter().filter(|(name, _)| name.ends_with(".jsonl"));
+        let (taken, bytes) = data.next().expect("an object was completed");
+        let taken_name = StoreScene::name(taken);
+        scene.store.replace(&taken_name, None);
+        let ended = scene.go_on();
+        assert_eq!(ended.code, Some(1), "{sides:?}: {}", ended.stderr);
+        let stderr = ended.stderr.split_whitespace().collect::<Vec<_>>();
+        let stderr = stderr.join(" ");
+        let name = taken.rsplit('/').next().unwrap();
+        let others = data.filter(|(name, _)| stderr.contains(name.rsplit('/').next().unwrap()));
+        assert_eq!(others.count(), 0, "{stderr}");
+        for part in [
+            "sealed, not listed, and not there: `",
+            name,
+            "if somebody has moved or deleted the object since it was completed",
+            "put it back and continue without --repair, or export to a new place",
+        ] {
+            assert!(stderr.contains(part), "{sides:?}, {part}: {stderr}");
+        }
+        scene.store.replace(&taken_name, Some(bytes));
+        scene.finish().unwrap();
+    }
+}
+
+#[test]
 fn a_tail_is_repaired_by_its_own_command() {
     for sides in [Sides::Together, Sides::StateOnDisk] {
         let scene = tail(sides);
