@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
-use self::claim::{Claiming, is_taken};
+use self::claim::{CLAIM, Claiming, is_taken};
 pub use self::claim::{PlaceClaim, StateElsewhere, state_elsewhere};
 use self::uploads::{UploadWriter, Uploads, is_gone};
 use super::committed::Committed;
@@ -327,7 +327,11 @@ impl Destination for Objects {
     }
 
     fn ensure_free(&self) -> Result<()> {
-        let listed = self.bucket.list("")?;
+        let mut listed = self.bucket.list("")?;
+        let is_claimed = listed.iter().any(|(name, _)| name == CLAIM);
+        if is_claimed && PlaceClaim::read(&self.bucket)?.is_none() {
+            listed.retain(|(name, _)| name != CLAIM);
+        }
         let own = self.own("");
         let marks = self.marks_of_others();
         let is_ours = |name: &str| {
@@ -422,15 +426,14 @@ impl Destination for Objects {
         }
         let own = (self.process, &*self.container, self.extension);
         if let Some(claiming) = &self.claiming {
-            let earlier = claiming.take(&self.bucket, committed, own)?;
             self.ensure_alone(committed)?;
+            let earlier = claiming.take(&self.bucket, committed, own)?;
             // What came between the first look and the claim.
-            if let Err(error) = self.ensure_explained(committed) {
+            let alone = self.ensure_alone(committed);
+            if let Err(error) = alone.and_then(|()| self.ensure_explained(committed)) {
                 // It may be of a process that has claimed the place since.
                 self.check_claim()?;
-                if let Some(earlier) = earlier {
-                    Claiming::give_back(&self.bucket, &earlier, self.process).ok();
-                }
+                Claiming::give_back(&self.bucket, earlier, self.process).ok();
                 return Err(error);
             }
         } else {

@@ -131,10 +131,11 @@ fn a_copy_of_a_state_that_was_left_behind_is_refused() {
 fn a_process_whose_place_was_claimed_meanwhile_publishes_nothing_more() {
     let scene = scene(Sides::StateOnDisk);
     let copy = scene.output().with_file_name("copy.json");
-    // Before the first object is published, an operator starts with a copy of the state.
-    scene.store.script(|_, call| {
-        let is_object = call.kind == CallKind::Head;
-        is_object.then_some(Trouble::Pause)
+    // After it has claimed the place, before the first object is published, an operator starts with a copy of the state.
+    let mut has_claimed = false;
+    scene.store.script(move |_, call| {
+        has_claimed |= call.kind == CallKind::Put && call.name.ends_with("claim.json");
+        (has_claimed && call.kind == CallKind::Head).then_some(Trouble::Pause)
     });
     let mut paused = scene.begin();
     assert!(scene.store.wait_until_paused(&mut paused));
@@ -650,4 +651,50 @@ fn a_state_is_not_among_the_objects_of_an_export() {
         let refused = fail(command.args(["export", "-o", output, "--state", state]), 2);
         assert!(refused.stderr.contains(told), "{told}: {}", refused.stderr);
     }
+}
+
+#[test]
+fn a_refused_start_with_its_state_elsewhere_does_not_stop_the_export_that_was_there() {
+    let scene = scene(Sides::Together);
+    let state = scene.output().with_file_name("b.json");
+    // The one whose state is elsewhere has looked for others, and comes to its claim.
+    let mut other = against(&scene.gateway);
+    scene.reach(&mut other);
+    other
+        .args(["export", "-o", StoreScene::address(), "--state"])
+        .arg(&state);
+    let mut has_looked = false;
+    scene.store.script(move |_, call| {
+        has_looked |= call.kind == CallKind::Head && call.name.ends_with("shards.json");
+        let is_claim = call.kind == CallKind::Get && call.name.ends_with("claim.json");
+        (has_looked && is_claim).then_some(Trouble::Pause)
+    });
+    let mut child = spawn(&mut other);
+    scene.store.set_victim(&child);
+    assert!(scene.store.wait_until_paused(&mut child));
+    // Meanwhile the other kind begins, and dies before it has published anything.
+    let died = scene.go_on_with(|_, call| {
+        let is_manifest = call.kind == CallKind::Put && call.name.contains("/manifest/");
+        is_manifest.then_some(Trouble::KillBefore)
+    });
+    assert!(scene.has_state(), "{:?}: {}", died.code, died.stderr);
+    crate::command::signal(&child, nix::sys::signal::Signal::SIGCONT);
+    let refused = crate::command::wait(child);
+    assert!(
+        refused.stderr.contains("another export has begun"),
+        "{:?}: {}",
+        refused.code,
+        refused.stderr
+    );
+    // It is refused again and again, and its claim is none.
+    let (code, stderr) = resume_with(&scene, &state, &scene.gateway);
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("another export has begun"), "{stderr}");
+    let claim = "_cosmos-tail/claim.json";
+    let text = String::from_utf8(scene.objects()[claim].clone()).unwrap();
+    assert!(text.contains("\"withdrawn\":true"), "{text}");
+    let ended = scene.go_on();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    scene.store.replace(&StoreScene::name(claim), None);
+    scene.judge().unwrap();
 }
