@@ -422,7 +422,7 @@ impl Destination for Objects {
 
     fn claim(&self, committed: &Committed<'_>) -> Result<()> {
         if self.is_claimed.load(Ordering::Relaxed) {
-            return Ok(());
+            return self.check_claim();
         }
         let own = (self.process, &*self.container, self.extension);
         if let Some(claiming) = &self.claiming {

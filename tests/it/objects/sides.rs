@@ -698,3 +698,21 @@ fn a_refused_start_with_its_state_elsewhere_does_not_stop_the_export_that_was_th
     scene.store.replace(&StoreScene::name(claim), None);
     scene.judge().unwrap();
 }
+
+#[test]
+fn force_does_not_remove_the_state_of_an_export_to_objects() {
+    let scene = scene(Sides::StateOnDisk);
+    let ended = scene.go_on();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let state = std::fs::read(scene.state_file()).unwrap();
+    let directory = scene.output().with_file_name("files").join("");
+    let mut forced = against(&scene.gateway);
+    forced.args(["export", "--force", "-o"]).arg(directory);
+    let refused = fail(forced.arg("--state").arg(scene.state_file()), 2);
+    for told in ["which --force does not replace", StoreScene::address()] {
+        assert!(refused.stderr.contains(told), "{told}: {}", refused.stderr);
+    }
+    assert_eq!(std::fs::read(scene.state_file()).unwrap(), state);
+    fill(&scene.container, 200..220);
+    scene.finish().unwrap();
+}
