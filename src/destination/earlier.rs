@@ -89,6 +89,7 @@ pub fn left_by_earlier(
         }
         durable::begins_as_ours(&path)?;
         if let Ok(earlier) = read_earlier(&path) {
+            ensure_of_files(&path, &earlier.output)?;
             states.push(earlier);
         } else {
             ensure_no_replay(&path)?;
@@ -203,6 +204,24 @@ fn existing(places: &[FileNames]) -> Result<BTreeSet<PartFile>> {
         found.extend(place.existing()?);
     }
     Ok(found)
+}
+
+/// The state of an export to objects is the only thing that knows its position, and its objects stay.
+fn ensure_of_files(path: &Path, output: &Output) -> Result<()> {
+    match output {
+        Output::ObjectsAt(address) => Err(usage(
+            format!(
+                "`{}` is the state of an export to `{}`, which --force does not replace",
+                shown_path(&path),
+                address.escape_debug()
+            ),
+            format!(
+                "choose another state, or continue that export: cosmos-tail resume --state {}",
+                shell_word(path)
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The state of a replay begins like that of an export, but is not one.

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
-use self::claim::{Claiming, is_taken};
+use self::claim::{CLAIM, Claiming, is_taken};
 pub use self::claim::{PlaceClaim, StateElsewhere, state_elsewhere};
 use self::uploads::{UploadWriter, Uploads, is_gone};
 use super::committed::Committed;
@@ -215,7 +215,8 @@ impl Objects {
         }
         let last = last.unwrap_or_else(|| anyhow!("it is not there after it was completed"));
         if is_gone(&last) {
-            return Err(last.context(NeedsRepair::Upload(self.display_of(name))));
+            let object = self.display_of(name);
+            return Err(last.context(NeedsRepair::Upload(object, Vec::new())));
         }
         Err(last.context(format!(
             "the upload of `{}` cannot be completed",
@@ -286,7 +287,8 @@ impl Objects {
         }
         let mut mark = committed.manifest;
         for (batch, files) in batches {
-            mark.length += self.publish_batch(committed, batch, &files)?;
+            let listed = self.publish_batch(committed, batch, &files);
+            mark.length += listed.map_err(|error| self.with_missing(error, committed.sealed))?;
             mark.entries += files.len() as u64;
         }
         let published = committed.sealed.iter().map(FileState::id);
@@ -343,7 +345,11 @@ impl Destination for Objects {
     }
 
     fn ensure_free(&self) -> Result<()> {
-        let listed = self.bucket.list("")?;
+        let mut listed = self.bucket.list("")?;
+        let is_claimed = listed.iter().any(|(name, _)| name == CLAIM);
+        if is_claimed && PlaceClaim::read(&self.bucket)?.is_none() {
+            listed.retain(|(name, _)| name != CLAIM);
+        }
         let own = self.own("");
         let marks = self.marks_of_others();
         let is_ours = |name: &str| {
@@ -434,19 +440,18 @@ impl Destination for Objects {
 
     fn claim(&self, committed: &Committed<'_>) -> Result<()> {
         if self.is_claimed.load(Ordering::Relaxed) {
-            return Ok(());
+            return self.check_claim();
         }
         let own = (self.process, &*self.container, self.extension);
         if let Some(claiming) = &self.claiming {
-            let earlier = claiming.take(&self.bucket, committed, own)?;
             self.ensure_alone(committed)?;
+            let earlier = claiming.take(&self.bucket, committed, own)?;
             // What came between the first look and the claim.
-            if let Err(error) = self.ensure_explained(committed) {
+            let alone = self.ensure_alone(committed);
+            if let Err(error) = alone.and_then(|()| self.ensure_explained(committed)) {
                 // It may be of a process that has claimed the place since.
                 self.check_claim()?;
-                if let Some(earlier) = earlier {
-                    Claiming::give_back(&self.bucket, &earlier, self.process).ok();
-                }
+                Claiming::give_back(&self.bucket, earlier, self.process).ok();
                 return Err(error);
             }
         } else {

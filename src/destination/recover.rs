@@ -49,15 +49,21 @@ impl Recovery {
 pub enum NeedsRepair {
     /// An open file, and what is wrong with it.
     File(String),
-    /// The upload of this object.
-    Upload(String),
+    /// The upload of this object; and all sealed objects that are not there, which it is one of.
+    Upload(String, Vec<String>),
 }
 
 impl fmt::Display for NeedsRepair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(wrong) => f.write_str(wrong),
-            Self::Upload(object) => write!(f, "the upload of `{object}` cannot be completed"),
+            Self::Upload(object, missing) if missing.is_empty() => {
+                write!(f, "the upload of `{object}` cannot be completed")
+            }
+            Self::Upload(_, missing) => {
+                let missing = missing.join("`, `");
+                write!(f, "sealed, not listed, and not there: `{missing}`")
+            }
         }
     }
 }

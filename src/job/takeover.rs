@@ -72,9 +72,11 @@ fn with_repair(error: anyhow::Error, by: RepairBy) -> anyhow::Error {
             "the file was changed or damaged after it was committed; {by} deletes it and reads its range again from the \
              start of the file"
         ),
-        Some(NeedsRepair::Upload(_)) => format!(
+        Some(NeedsRepair::Upload(..)) => format!(
             "Azure removes the parts of an upload a week after the last one, and a lifecycle rule an upload that is not \
-             completed for long: if that is so, {by} reads the span of this object again"
+             completed for long: if that is so, {by} reads the span of this object again. Not if somebody has moved or \
+             deleted the object since it was completed: its changes would be there twice; put it back and continue \
+             without --repair, or export to a new place"
         ),
     };
     with_hint(error, hint)

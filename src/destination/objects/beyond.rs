@@ -6,7 +6,7 @@ use super::super::committed::Committed;
 use super::super::export_files::ExportFiles;
 use super::super::shards::SHARDS_FILE;
 use super::super::table::{STATE_FILE, own_object};
-use super::claim::CLAIM;
+use super::claim::{CLAIM, PlaceClaim};
 use super::{MANIFEST, Objects};
 use crate::error::with_hint;
 
@@ -63,7 +63,7 @@ impl Objects {
             return Ok(());
         }
         for other in self.marks_of_others() {
-            if self.bucket.length(&other)?.is_some() {
+            if self.is_marked(&other)? {
                 return Err(with_hint(
                     anyhow!(
                         "another export has begun at `{}` too: `{}` is there",
@@ -75,5 +75,14 @@ impl Objects {
             }
         }
         Ok(())
+    }
+
+    /// Whether the mark of another kind is there. A claim that was withdrawn is none, and a damaged one is one.
+    fn is_marked(&self, mark: &str) -> Result<bool> {
+        let is_there = self.bucket.length(mark)?.is_some();
+        if !is_there || mark != CLAIM {
+            return Ok(is_there);
+        }
+        Ok(PlaceClaim::read(&self.bucket).map_or(true, |claim| claim.is_some()))
     }
 }

@@ -135,8 +135,9 @@ settings! {
     REPAIR: bool = Setting::switch("repair")
         .help("Discard open files that do not match the state, and read their ranges again")
         .details(
-            "Without it such a file is an error that names it. Finished files are never touched. In an object store it is for \
-             uploads that the store has removed.",
+            "Without it such a file is an error that names it. Finished files are never touched. In an object store it is \
+             only for uploads that the store has removed: an object that somebody moved away before it was listed would \
+             be there twice.",
         )
         .of(&[Command::Resume, Command::Tail])
         .in_full_of(&[Command::Tail])

@@ -87,8 +87,9 @@ settings! {
     SHARD_REPAIR: bool = Setting::switch("repair")
         .help("With --plan: discard open files of the share that do not match its state, and read their ranges again")
         .details(
-            "Without it such a file is an error that names it. Finished files are never touched. In an object store it is for \
-             uploads that the store has removed.",
+            "Without it such a file is an error that names it. Finished files are never touched. In an object store it is \
+             only for uploads that the store has removed: an object that somebody moved away before it was listed would \
+             be there twice.",
         )
         .requires("plan")
         .of(&[Command::Export])

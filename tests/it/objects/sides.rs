@@ -131,10 +131,11 @@ fn a_copy_of_a_state_that_was_left_behind_is_refused() {
 fn a_process_whose_place_was_claimed_meanwhile_publishes_nothing_more() {
     let scene = scene(Sides::StateOnDisk);
     let copy = scene.output().with_file_name("copy.json");
-    // Before the first object is published, an operator starts with a copy of the state.
-    scene.store.script(|_, call| {
-        let is_object = call.kind == CallKind::Head;
-        is_object.then_some(Trouble::Pause)
+    // After it has claimed the place, before the first object is published, an operator starts with a copy of the state.
+    let mut has_claimed = false;
+    scene.store.script(move |_, call| {
+        has_claimed |= call.kind == CallKind::Put && call.name.ends_with("claim.json");
+        (has_claimed && call.kind == CallKind::Head).then_some(Trouble::Pause)
     });
     let mut paused = scene.begin();
     assert!(scene.store.wait_until_paused(&mut paused));
@@ -325,6 +326,40 @@ fn uploads_that_the_store_has_removed_are_read_again_by_a_repair() {
             );
             scene.judge().unwrap();
         }
+    }
+}
+
+#[test]
+fn an_object_that_was_taken_away_before_it_was_listed_is_put_back_rather_than_repaired() {
+    for sides in [Sides::Together, Sides::StateOnDisk] {
+        let scene = StoreScene::new(2, 160).on(sides);
+        // It dies before the manifest object.
+        scene.go_on_with(|_, call| {
+            let is_manifest = call.kind == CallKind::Put && call.name.contains("/manifest/");
+            is_manifest.then_some(Trouble::KillBefore)
+        });
+        let objects = scene.objects();
+        let mut data = objects.iter().filter(|(name, _)| name.ends_with(".jsonl"));
+        let (taken, bytes) = data.next().expect("an object was completed");
+        let taken_name = StoreScene::name(taken);
+        scene.store.replace(&taken_name, None);
+        let ended = scene.go_on();
+        assert_eq!(ended.code, Some(1), "{sides:?}: {}", ended.stderr);
+        let stderr = ended.stderr.split_whitespace().collect::<Vec<_>>();
+        let stderr = stderr.join(" ");
+        let name = taken.rsplit('/').next().unwrap();
+        let others = data.filter(|(name, _)| stderr.contains(name.rsplit('/').next().unwrap()));
+        assert_eq!(others.count(), 0, "{stderr}");
+        for part in [
+            "sealed, not listed, and not there: `",
+            name,
+            "if somebody has moved or deleted the object since it was completed",
+            "put it back and continue without --repair, or export to a new place",
+        ] {
+            assert!(stderr.contains(part), "{sides:?}, {part}: {stderr}");
+        }
+        scene.store.replace(&taken_name, Some(bytes));
+        scene.finish().unwrap();
     }
 }
 
@@ -616,4 +651,68 @@ fn a_state_is_not_among_the_objects_of_an_export() {
         let refused = fail(command.args(["export", "-o", output, "--state", state]), 2);
         assert!(refused.stderr.contains(told), "{told}: {}", refused.stderr);
     }
+}
+
+#[test]
+fn a_refused_start_with_its_state_elsewhere_does_not_stop_the_export_that_was_there() {
+    let scene = scene(Sides::Together);
+    let state = scene.output().with_file_name("b.json");
+    // The one whose state is elsewhere has looked for others, and comes to its claim.
+    let mut other = against(&scene.gateway);
+    scene.reach(&mut other);
+    other
+        .args(["export", "-o", StoreScene::address(), "--state"])
+        .arg(&state);
+    let mut has_looked = false;
+    scene.store.script(move |_, call| {
+        has_looked |= call.kind == CallKind::Head && call.name.ends_with("shards.json");
+        let is_claim = call.kind == CallKind::Get && call.name.ends_with("claim.json");
+        (has_looked && is_claim).then_some(Trouble::Pause)
+    });
+    let mut child = spawn(&mut other);
+    scene.store.set_victim(&child);
+    assert!(scene.store.wait_until_paused(&mut child));
+    // Meanwhile the other kind begins, and dies before it has published anything.
+    let died = scene.go_on_with(|_, call| {
+        let is_manifest = call.kind == CallKind::Put && call.name.contains("/manifest/");
+        is_manifest.then_some(Trouble::KillBefore)
+    });
+    assert!(scene.has_state(), "{:?}: {}", died.code, died.stderr);
+    crate::command::signal(&child, nix::sys::signal::Signal::SIGCONT);
+    let refused = crate::command::wait(child);
+    assert!(
+        refused.stderr.contains("another export has begun"),
+        "{:?}: {}",
+        refused.code,
+        refused.stderr
+    );
+    // It is refused again and again, and its claim is none.
+    let (code, stderr) = resume_with(&scene, &state, &scene.gateway);
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("another export has begun"), "{stderr}");
+    let claim = "_cosmos-tail/claim.json";
+    let text = String::from_utf8(scene.objects()[claim].clone()).unwrap();
+    assert!(text.contains("\"withdrawn\":true"), "{text}");
+    let ended = scene.go_on();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    scene.store.replace(&StoreScene::name(claim), None);
+    scene.judge().unwrap();
+}
+
+#[test]
+fn force_does_not_remove_the_state_of_an_export_to_objects() {
+    let scene = scene(Sides::StateOnDisk);
+    let ended = scene.go_on();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let state = std::fs::read(scene.state_file()).unwrap();
+    let directory = scene.output().with_file_name("files").join("");
+    let mut forced = against(&scene.gateway);
+    forced.args(["export", "--force", "-o"]).arg(directory);
+    let refused = fail(forced.arg("--state").arg(scene.state_file()), 2);
+    for told in ["which --force does not replace", StoreScene::address()] {
+        assert!(refused.stderr.contains(told), "{told}: {}", refused.stderr);
+    }
+    assert_eq!(std::fs::read(scene.state_file()).unwrap(), state);
+    fill(&scene.container, 200..220);
+    scene.finish().unwrap();
 }
