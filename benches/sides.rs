@@ -177,7 +177,7 @@ fn write(options: &Options, side: &Path, number: usize) {
 fn write_document(out: &mut impl Write, number: usize, bytes: usize, side: usize) {
     let other = if side == 2 { " " } else { "" };
     let mut text = format!(
-        "{{{other}\"id\":\"{number:012}\",\"customerId\":\"customer-{:05}\",\"total\":{}.{:02},\"paid\":{},\"createdAt\":\"2026-11-{:02}T09:40:{:02}Z\",\
+        "{{\"id\":{other}\"{number:012}\",\"customerId\":\"customer-{:05}\",\"total\":{}.{:02},\"paid\":{},\"createdAt\":\"2026-11-{:02}T09:40:{:02}Z\",\
          \"address\":{{\"street\":\"{} High Street\",\"city\":\"Springfield\",\"geo\":[{}.5,-{}.25]}},\"lines\":[",
         number % 20_000,
         number % 1000,
@@ -204,7 +204,7 @@ fn write_document(out: &mut impl Write, number: usize, bytes: usize, side: usize
          \"_attachments\":\"attachments/\",\"_ts\":{}}}",
         1_795_000_000 + number % 1000 + side
     );
-    let missing = bytes.saturating_sub(text.len() + system.len() + 1);
+    let missing = (bytes + other.len()).saturating_sub(text.len() + system.len() + 1);
     writeln!(out, "{text}{}{system}", "x".repeat(missing)).unwrap();
 }
 
