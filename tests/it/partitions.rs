@@ -299,6 +299,131 @@ fn an_export_without_partitions_leaves_directories_with_their_names_alone() {
     assert_eq!(verified.code, Some(0), "{}", verified.stdout);
 }
 
+/// Copies the files of a directory.
+fn copy_files(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for name in below(from) {
+        std::fs::copy(from.join(&name), to.join(&name)).unwrap();
+    }
+}
+
+#[test]
+fn a_restored_earlier_state_is_refused_in_another_partition() {
+    // Between two files, and within one.
+    for kill in [None, Some("state.rename=3*off->return(kill)")] {
+        let (gateway, container) = filled(1, 120);
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
+        let own = crate::command::state_directory(&out);
+        let (copy, latest) = (directory.path().join("copy"), directory.path().join("last"));
+        let clock = Clock::new(directory.path());
+        let mut first = export(&gateway, &out);
+        first.args(["--partition-by", "hour", "--page-size", "20"]);
+        first.args(["--checkpoint-interval", "1ms"]);
+        match kill {
+            None => drop(succeed(clock.is_of(&mut first))),
+            Some(kill) => {
+                let killed = run(clock.is_of(first.env("COSMOS_TAIL_FAILPOINTS", kill)));
+                assert_eq!(killed.code, None, "{}", killed.stderr);
+                assert!(own.join("orders-00000-000001.jsonl.open").exists());
+            }
+        }
+        copy_files(&own, &copy);
+        for (hours, numbers) in [(1, 100..250), (2, 200..350)] {
+            clock.set_hours(hours);
+            fill(&container, numbers);
+            succeed(clock.is_of(&mut resume(&gateway, &out)));
+        }
+        let written = below(&out);
+        assert_eq!(written.len(), 3, "{written:?}");
+        std::fs::rename(&own, &latest).unwrap();
+        copy_files(&copy, &own);
+        clock.set_hours(5);
+        for repair in [false, true] {
+            let mut again = resume(&gateway, &out);
+            again.args(repair.then_some("--repair"));
+            let refused = fail(clock.is_of(&mut again), 1);
+            assert!(
+                refused.stderr.contains("` already exists")
+                    && refused.stderr.contains("restore the latest one"),
+                "{}",
+                refused.stderr
+            );
+            assert_eq!(below(&out), written);
+            assert_eq!(below(&own), below(&copy));
+        }
+        std::fs::remove_dir_all(&own).unwrap();
+        std::fs::rename(&latest, &own).unwrap();
+        fill(&container, 300..350);
+        succeed(clock.is_of(&mut resume(&gateway, &out)));
+        assert_eq!(below(&out).len(), 4);
+        assert_whole(&gateway, &container, &out);
+    }
+}
+
+#[test]
+fn a_file_of_the_next_number_in_any_partition_is_in_the_way() {
+    let (gateway, container) = filled(1, 20);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let clock = Clock::new(directory.path());
+    let mut first = export(&gateway, &out);
+    succeed(clock.is_of(first.args(["--partition-by", "day"])));
+    fill(&container, 20..40);
+    std::fs::create_dir(out.join("dt=2030-01-01")).unwrap();
+    // The next one of a range that is read, and one of a range that may come from a split.
+    for name in ["orders-00000-000002.jsonl", "orders-00004-000001.jsonl"] {
+        let foreign = out.join("dt=2030-01-01").join(name);
+        std::fs::write(&foreign, "mine").unwrap();
+        let refused = fail(clock.is_of(&mut resume(&gateway, &out)), 1);
+        let named = format!("{name}` already exists");
+        assert!(refused.stderr.contains(&named), "{}", refused.stderr);
+        assert_eq!(std::fs::read(&foreign).unwrap(), b"mine");
+        assert_eq!(below(&out).len(), 2);
+        std::fs::remove_file(&foreign).unwrap();
+    }
+    succeed(clock.is_of(&mut resume(&gateway, &out)));
+    assert_latest(&lines_below(&out), &container);
+}
+
+#[test]
+fn an_output_with_an_unknown_file_in_another_partition_is_not_recognized() {
+    let (gateway, container) = filled(1, 20);
+    let directory = tempfile::tempdir().unwrap();
+    let (out, state) = (
+        directory.path().join("out"),
+        directory.path().join("s.json"),
+    );
+    let clock = Clock::new(directory.path());
+    let mut first = export(&gateway, &out);
+    first.args(["--partition-by", "day", "--state"]).arg(&state);
+    succeed(clock.is_of(&mut first));
+    fill(&container, 20..40);
+    // As an older build left it.
+    let owner = crate::command::state_directory(&out).join("state.json.owner");
+    std::fs::remove_file(owner).unwrap();
+    let foreign = out.join("dt=2030-01-01/orders-00000-000001.jsonl");
+    std::fs::create_dir(foreign.parent().unwrap()).unwrap();
+    std::fs::write(&foreign, "mine").unwrap();
+    let resume = || {
+        let mut resume = crate::command::against(&gateway);
+        resume.args(["resume", "--state"]).arg(&state);
+        resume.env_remove("AZURE_COSMOS_ENDPOINT");
+        resume.env_remove("AZURE_COSMOS_DATABASE");
+        resume.env_remove("AZURE_COSMOS_CONTAINER");
+        resume
+    };
+    let refused = fail(clock.is_of(&mut resume()), 1);
+    assert!(
+        refused.stderr.contains("no manifest lists it"),
+        "{}",
+        refused.stderr
+    );
+    std::fs::remove_file(&foreign).unwrap();
+    succeed(clock.is_of(&mut resume()));
+    assert_latest(&lines_below(&out), &container);
+}
+
 #[cfg(feature = "object-stores")]
 #[test]
 fn objects_are_in_the_partition_in_which_they_were_begun() {
