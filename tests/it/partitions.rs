@@ -424,6 +424,39 @@ fn an_output_with_an_unknown_file_in_another_partition_is_not_recognized() {
     assert_latest(&lines_below(&out), &container);
 }
 
+#[cfg(unix)]
+#[test]
+fn nothing_is_removed_through_a_link() {
+    let (gateway, container) = filled(2, 60);
+    let directory = tempfile::tempdir().unwrap();
+    let (out, elsewhere) = (directory.path().join("out"), directory.path().join("other"));
+    let own = crate::command::state_directory(&out);
+    let clock = Clock::new(directory.path());
+    let mut first = export(&gateway, &out);
+    succeed(clock.is_of(first.args(["--partition-by", "hour"])));
+    let (kept, states) = (below(&out), below(&own));
+    // The directory of the day, or that of the hour.
+    for linked in ["dt=2031-03-14", "dt=2031-03-14/hour=22"] {
+        let link = out.join(linked);
+        std::fs::rename(&link, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &link).unwrap();
+        for by in [None, Some("day"), Some("hour")] {
+            let mut second = export(&gateway, &out);
+            second.arg("--force");
+            second.args(by.map(|by| format!("--partition-by={by}")));
+            let refused = fail(clock.is_of(&mut second), 2);
+            let named = format!("{linked}` is a symbolic link");
+            assert!(refused.stderr.contains(&named), "{}", refused.stderr);
+            assert_eq!(below(&out), kept);
+            assert_eq!(below(&own), states);
+        }
+        std::fs::remove_file(&link).unwrap();
+        std::fs::rename(&elsewhere, &link).unwrap();
+    }
+    succeed(export(&gateway, &out).arg("--force"));
+    assert_whole(&gateway, &container, &out);
+}
+
 #[cfg(feature = "object-stores")]
 #[test]
 fn objects_are_in_the_partition_in_which_they_were_begun() {
