@@ -319,7 +319,9 @@ fn a_restored_earlier_state_is_refused_in_another_partition() {
         let clock = Clock::new(directory.path());
         let mut first = export(&gateway, &out);
         first.args(["--partition-by", "hour", "--page-size", "20"]);
-        first.args(["--checkpoint-interval", "1ms"]);
+        // A commit after each page.
+        first.args(["--checkpoint-bytes", "1", "--checkpoint-interval", "1h"]);
+        first.env("COSMOS_TAIL_LOCKSTEP", "1");
         match kill {
             None => drop(succeed(clock.is_of(&mut first))),
             Some(kill) => {
@@ -503,4 +505,95 @@ fn objects_are_in_the_partition_in_which_they_were_begun() {
     let mut back = replay(&scene.gateway, Path::new(StoreScene::address()));
     succeed(scene.reach(&mut back));
     assert_same(&content(&copy), &content(&scene.container));
+}
+
+#[cfg(feature = "object-stores")]
+#[test]
+fn objects_that_were_copied_to_a_partition_are_not_of_a_table_without_it() {
+    use crate::store_scene::StoreScene;
+
+    for (by, copied) in [
+        (None, "dt=2026-11-27/"),
+        (None, "dt=2026-11-27/hour=18/"),
+        (Some("day"), "dt=2026-11-27/hour=18/"),
+        (Some("hour"), "dt=2026-11-27/"),
+    ] {
+        let partition = by.map(|by| format!("--partition-by={by}"));
+        let arguments: Vec<&str> = partition.as_deref().into_iter().collect();
+        let scene = StoreScene::with(1, 40, &arguments);
+        succeed(&mut scene.next_command());
+        let objects = scene.objects();
+        for (name, bytes) in objects.iter().filter(|(name, _)| !name.starts_with('_')) {
+            let file = name.rsplit('/').next().unwrap();
+            let copy = StoreScene::name(&format!("{copied}{file}"));
+            scene.store.replace(&copy, Some(bytes));
+        }
+        assert!(scene.objects().len() > objects.len());
+        fill(&scene.container, 40..60);
+        succeed(&mut scene.next_command());
+        let verified = scene.verify();
+        assert_eq!(verified.code, Some(0), "{by:?}: {}", verified.stdout);
+        // One of the table's own partitions is another matter.
+        let own = by.map_or("", |by| match by {
+            "day" => "dt=2026-11-27/",
+            _ => "dt=2026-11-27/hour=18/",
+        });
+        let unknown = format!("{own}orders-00000-000009-{}.jsonl", "0".repeat(32));
+        scene.store.replace(&StoreScene::name(&unknown), Some(b""));
+        let verified = scene.verify();
+        assert_eq!(verified.code, Some(1), "{by:?}: {}", verified.stdout);
+        assert!(verified.stdout.contains(&unknown), "{}", verified.stdout);
+    }
+}
+
+#[cfg(feature = "object-stores")]
+#[test]
+fn shards_of_a_plan_are_verified_in_their_partitions() {
+    use crate::command::{against, cosmos_tail};
+    use crate::store::Store;
+
+    const PLAN: &str = "az://lake/plans/orders.json";
+    const PLACE: &str = "az://lake/orders/";
+    for by in ["day", "hour"] {
+        let (gateway, _) = filled(4, 120);
+        let store = Store::start();
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Clock::new(directory.path());
+        let reach = |mut command: Command| {
+            command
+                .env("AZURE_STORAGE_USE_EMULATOR", "true")
+                .env("AZURITE_BLOB_STORAGE_URL", store.url());
+            clock.is_of(&mut command);
+            command
+        };
+        let mut plan = reach(against(&gateway));
+        succeed(plan.args(["plan", "-o", PLAN, "--partition-by", by]));
+        for shard in ["0/2", "1/2"] {
+            let mut export = reach(against(&gateway));
+            export.env_remove("AZURE_COSMOS_DATABASE");
+            export.env_remove("AZURE_COSMOS_CONTAINER");
+            succeed(export.args(["export", "--plan", PLAN, "--shard", shard, "-o", PLACE]));
+        }
+        let verify = || run(reach(cosmos_tail()).args(["verify", PLAN, PLACE]));
+        let verified = verify();
+        assert_eq!(
+            verified.code,
+            Some(0),
+            "{}{}",
+            verified.stdout,
+            verified.stderr
+        );
+        // An object that nothing lists is noticed in a partition too.
+        let (name, bytes) = store
+            .objects()
+            .into_iter()
+            .find(|(name, _)| name.starts_with("orders/dt=2031-03-14/"))
+            .unwrap();
+        let another = name.replace("-000001-", "-000007-");
+        assert_ne!(another, name);
+        store.replace(&another, Some(&bytes));
+        let verified = verify();
+        assert_eq!(verified.code, Some(1), "{}", verified.stdout);
+        assert!(verified.stdout.contains("-000007-"), "{}", verified.stdout);
+    }
 }
