@@ -153,6 +153,9 @@ pub fn left_by_earlier(
         {
             return Err(foreign(&part.path, "no manifest and no state lists it"));
         }
+        names
+            .ensure_own_partition(&part)
+            .exit_code(ExitCode::Usage)?;
         found.push(part.path);
     }
     let definitions = places.iter().filter_map(FileNames::definition);

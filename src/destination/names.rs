@@ -286,15 +286,31 @@ impl FileNames {
         Ok(())
     }
 
+    /// Checks that no directory of the table that leads to a finished part is a link to another one.
+    ///
+    /// # Errors
+    ///
+    /// If one is.
+    pub(super) fn ensure_own_partition(&self, found: &PartFile) -> Result<()> {
+        if found.is_open || !self.is_directory() {
+            return Ok(());
+        }
+        let mut directories = self.directories_to(&found.path);
+        directories.try_for_each(ensure_own)
+    }
+
     /// The directories in the table that lead to a part, the innermost first.
     fn partition_directories(&self, file: &FileState) -> Vec<PathBuf> {
+        if file.partition().is_none() || !self.is_directory() {
+            return Vec::new();
+        }
         let finished = self.finished(file);
+        self.directories_to(&finished).map(Path::to_owned).collect()
+    }
+
+    fn directories_to<'a>(&'a self, finished: &'a Path) -> impl Iterator<Item = &'a Path> {
         let above = finished.ancestors().skip(1);
-        above
-            .take_while(|above| *above != self.directory())
-            .filter(|_| file.partition().is_some() && self.is_directory())
-            .map(Path::to_owned)
-            .collect()
+        above.take_while(|above| *above != self.directory())
     }
 
     /// The final name of a part; in a partitioned table, without the partition.

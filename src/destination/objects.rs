@@ -154,10 +154,18 @@ impl Objects {
         }
     }
 
+    /// The part of this export that an object is; `None` too if it is not in a partition of the table, where a consumer may
+    /// have put it.
+    fn own_part_of(&self, name: &str) -> Option<PartId> {
+        let partition = split_name(name).0;
+        self.part_of(name)
+            .filter(|_| self.partitions.has(partition))
+    }
+
     /// The parts among the objects of these names.
     fn parts_among(&self, names: impl Iterator<Item = String>) -> Vec<PartFile> {
         let parts = names.filter_map(|name| {
-            let PartId { series, part } = self.part_of(&name)?;
+            let PartId { series, part } = self.own_part_of(&name)?;
             Some(PartFile {
                 series,
                 part,
@@ -172,7 +180,7 @@ impl Objects {
     fn place<'a>(&self, file: &'a FileState) -> Result<&'a str> {
         let place = file.place.as_deref().unwrap_or_default();
         ensure!(
-            self.part_of(place) == Some(file.id()),
+            self.own_part_of(place) == Some(file.id()),
             "the state names part {} of series {} `{}`, which is not a name of this export's objects",
             file.part,
             file.series,

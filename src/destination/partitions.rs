@@ -45,6 +45,12 @@ impl Partitions {
         }
     }
 
+    /// Whether a part of the table can be in this partition, or in none.
+    #[cfg(feature = "object-stores")]
+    pub(super) fn has(&self, partition: Option<Partition>) -> bool {
+        partition.map(Partition::by) == self.by
+    }
+
     fn open(&self) -> MutexGuard<'_, HashMap<PartId, Partition>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }

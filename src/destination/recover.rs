@@ -149,7 +149,11 @@ impl Changes {
         for part in open.clone() {
             changes.look_at_open(part, names, repair)?;
         }
-        for found in names.existing()?.into_iter().filter(|found| found.is_open) {
+        for found in names.existing()? {
+            if !found.is_open {
+                ensure_not_to_be_written(committed, &found, names)?;
+                continue;
+            }
             let is_known = open
                 .clone()
                 .chain(committed.sealed)
@@ -323,6 +327,32 @@ fn ensure_unclaimed(part: &FileState, names: &FileNames) -> Result<()> {
         )),
         None => Ok(()),
     }
+}
+
+/// Checks that a finished file of a partitioned table has no number that is still to be written: it can be in another
+/// partition than the next file of that number will be. Such files are there if an earlier copy of the state is restored.
+fn ensure_not_to_be_written(
+    committed: &Committed<'_>,
+    found: &PartFile,
+    names: &FileNames,
+) -> Result<()> {
+    let series = committed.series.iter().find(|one| one.id == found.series);
+    let is_sealed = committed
+        .sealed
+        .iter()
+        .any(|sealed| names.finished(sealed) == found.path);
+    let is_open = series
+        .and_then(|one| one.open.as_ref())
+        .is_some_and(|open| open.part == found.part);
+    let is_next = found.part >= series.map_or(1, |one| one.next_part);
+    if is_sealed || names.partition_by().is_none() || !(is_open || is_next) {
+        return Ok(());
+    }
+    Err(with_hint(
+        anyhow!("`{}` already exists", shown_path(&found.path)),
+        "the state has not finished it: if the state is an earlier copy, restore the latest one, or export to a new \
+         place; if this export did not write the file, move it away, then resume",
+    ))
 }
 
 /// The error of a file that contradicts the state, with a hint. An error of the operating system is no

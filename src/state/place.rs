@@ -193,25 +193,26 @@ pub fn objects_without_state(address: &Address) -> Result<Option<Box<dyn Destina
     Err(unsupported(address))
 }
 
-/// The objects below `address` with their state there, which takes the lengths of those in this listing from there.
+/// The objects of `state` below `address`, where it is, which takes the lengths of those in this listing from there.
 ///
 /// # Errors
 ///
 /// If the environment does not say how to reach the store.
 pub fn listed_destination_at(
     address: &Address,
-    container: &str,
-    extension: &'static str,
+    state: &State,
     listed: Vec<(String, u64)>,
 ) -> Result<Box<dyn Destination>> {
     #[cfg(feature = "object-stores")]
     {
+        let (container, extension) = (&state.source.container, state.extension());
         let objects = Objects::new(bucket(address)?, container, extension);
+        let objects = objects.partitioned(state.options.partition_by);
         Ok(Box::new(objects.as_listed(listed)))
     }
     #[cfg(not(feature = "object-stores"))]
     {
-        let _without_a_store = (container, extension, listed);
+        let _without_a_store = (state, listed);
         Err(unsupported(address))
     }
 }

@@ -299,6 +299,166 @@ fn an_export_without_partitions_leaves_directories_with_their_names_alone() {
     assert_eq!(verified.code, Some(0), "{}", verified.stdout);
 }
 
+/// Copies the files of a directory.
+fn copy_files(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for name in below(from) {
+        std::fs::copy(from.join(&name), to.join(&name)).unwrap();
+    }
+}
+
+#[test]
+fn a_restored_earlier_state_is_refused_in_another_partition() {
+    // Between two files, and within one.
+    for kill in [None, Some("state.rename=3*off->return(kill)")] {
+        let (gateway, container) = filled(1, 120);
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
+        let own = crate::command::state_directory(&out);
+        let (copy, latest) = (directory.path().join("copy"), directory.path().join("last"));
+        let clock = Clock::new(directory.path());
+        let mut first = export(&gateway, &out);
+        first.args(["--partition-by", "hour", "--page-size", "20"]);
+        // A commit after each page.
+        first.args(["--checkpoint-bytes", "1", "--checkpoint-interval", "1h"]);
+        first.env("COSMOS_TAIL_LOCKSTEP", "1");
+        match kill {
+            None => drop(succeed(clock.is_of(&mut first))),
+            Some(kill) => {
+                let killed = run(clock.is_of(first.env("COSMOS_TAIL_FAILPOINTS", kill)));
+                assert_eq!(killed.code, None, "{}", killed.stderr);
+                assert!(own.join("orders-00000-000001.jsonl.open").exists());
+            }
+        }
+        copy_files(&own, &copy);
+        for (hours, numbers) in [(1, 100..250), (2, 200..350)] {
+            clock.set_hours(hours);
+            fill(&container, numbers);
+            succeed(clock.is_of(&mut resume(&gateway, &out)));
+        }
+        let written = below(&out);
+        assert_eq!(written.len(), 3, "{written:?}");
+        std::fs::rename(&own, &latest).unwrap();
+        copy_files(&copy, &own);
+        clock.set_hours(5);
+        for repair in [false, true] {
+            let mut again = resume(&gateway, &out);
+            again.args(repair.then_some("--repair"));
+            let refused = fail(clock.is_of(&mut again), 1);
+            assert!(
+                refused.stderr.contains("` already exists")
+                    && refused.stderr.contains("restore the latest one"),
+                "{}",
+                refused.stderr
+            );
+            assert_eq!(below(&out), written);
+            assert_eq!(below(&own), below(&copy));
+        }
+        std::fs::remove_dir_all(&own).unwrap();
+        std::fs::rename(&latest, &own).unwrap();
+        fill(&container, 300..350);
+        succeed(clock.is_of(&mut resume(&gateway, &out)));
+        assert_eq!(below(&out).len(), 4);
+        assert_whole(&gateway, &container, &out);
+    }
+}
+
+#[test]
+fn a_file_of_the_next_number_in_any_partition_is_in_the_way() {
+    let (gateway, container) = filled(1, 20);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let clock = Clock::new(directory.path());
+    let mut first = export(&gateway, &out);
+    succeed(clock.is_of(first.args(["--partition-by", "day"])));
+    fill(&container, 20..40);
+    std::fs::create_dir(out.join("dt=2030-01-01")).unwrap();
+    // The next one of a range that is read, and one of a range that may come from a split.
+    for name in ["orders-00000-000002.jsonl", "orders-00004-000001.jsonl"] {
+        let foreign = out.join("dt=2030-01-01").join(name);
+        std::fs::write(&foreign, "mine").unwrap();
+        let refused = fail(clock.is_of(&mut resume(&gateway, &out)), 1);
+        let named = format!("{name}` already exists");
+        assert!(refused.stderr.contains(&named), "{}", refused.stderr);
+        assert_eq!(std::fs::read(&foreign).unwrap(), b"mine");
+        assert_eq!(below(&out).len(), 2);
+        std::fs::remove_file(&foreign).unwrap();
+    }
+    succeed(clock.is_of(&mut resume(&gateway, &out)));
+    assert_latest(&lines_below(&out), &container);
+}
+
+#[test]
+fn an_output_with_an_unknown_file_in_another_partition_is_not_recognized() {
+    let (gateway, container) = filled(1, 20);
+    let directory = tempfile::tempdir().unwrap();
+    let (out, state) = (
+        directory.path().join("out"),
+        directory.path().join("s.json"),
+    );
+    let clock = Clock::new(directory.path());
+    let mut first = export(&gateway, &out);
+    first.args(["--partition-by", "day", "--state"]).arg(&state);
+    succeed(clock.is_of(&mut first));
+    fill(&container, 20..40);
+    // As an older build left it.
+    let owner = crate::command::state_directory(&out).join("state.json.owner");
+    std::fs::remove_file(owner).unwrap();
+    let foreign = out.join("dt=2030-01-01/orders-00000-000001.jsonl");
+    std::fs::create_dir(foreign.parent().unwrap()).unwrap();
+    std::fs::write(&foreign, "mine").unwrap();
+    let resume = || {
+        let mut resume = crate::command::against(&gateway);
+        resume.args(["resume", "--state"]).arg(&state);
+        resume.env_remove("AZURE_COSMOS_ENDPOINT");
+        resume.env_remove("AZURE_COSMOS_DATABASE");
+        resume.env_remove("AZURE_COSMOS_CONTAINER");
+        resume
+    };
+    let refused = fail(clock.is_of(&mut resume()), 1);
+    assert!(
+        refused.stderr.contains("no manifest lists it"),
+        "{}",
+        refused.stderr
+    );
+    std::fs::remove_file(&foreign).unwrap();
+    succeed(clock.is_of(&mut resume()));
+    assert_latest(&lines_below(&out), &container);
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_removed_through_a_link() {
+    let (gateway, container) = filled(2, 60);
+    let directory = tempfile::tempdir().unwrap();
+    let (out, elsewhere) = (directory.path().join("out"), directory.path().join("other"));
+    let own = crate::command::state_directory(&out);
+    let clock = Clock::new(directory.path());
+    let mut first = export(&gateway, &out);
+    succeed(clock.is_of(first.args(["--partition-by", "hour"])));
+    let (kept, states) = (below(&out), below(&own));
+    // The directory of the day, or that of the hour.
+    for linked in ["dt=2031-03-14", "dt=2031-03-14/hour=22"] {
+        let link = out.join(linked);
+        std::fs::rename(&link, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &link).unwrap();
+        for by in [None, Some("day"), Some("hour")] {
+            let mut second = export(&gateway, &out);
+            second.arg("--force");
+            second.args(by.map(|by| format!("--partition-by={by}")));
+            let refused = fail(clock.is_of(&mut second), 2);
+            let named = format!("{linked}` is a symbolic link");
+            assert!(refused.stderr.contains(&named), "{}", refused.stderr);
+            assert_eq!(below(&out), kept);
+            assert_eq!(below(&own), states);
+        }
+        std::fs::remove_file(&link).unwrap();
+        std::fs::rename(&elsewhere, &link).unwrap();
+    }
+    succeed(export(&gateway, &out).arg("--force"));
+    assert_whole(&gateway, &container, &out);
+}
+
 #[cfg(feature = "object-stores")]
 #[test]
 fn objects_are_in_the_partition_in_which_they_were_begun() {
@@ -345,4 +505,95 @@ fn objects_are_in_the_partition_in_which_they_were_begun() {
     let mut back = replay(&scene.gateway, Path::new(StoreScene::address()));
     succeed(scene.reach(&mut back));
     assert_same(&content(&copy), &content(&scene.container));
+}
+
+#[cfg(feature = "object-stores")]
+#[test]
+fn objects_that_were_copied_to_a_partition_are_not_of_a_table_without_it() {
+    use crate::store_scene::StoreScene;
+
+    for (by, copied) in [
+        (None, "dt=2026-11-27/"),
+        (None, "dt=2026-11-27/hour=18/"),
+        (Some("day"), "dt=2026-11-27/hour=18/"),
+        (Some("hour"), "dt=2026-11-27/"),
+    ] {
+        let partition = by.map(|by| format!("--partition-by={by}"));
+        let arguments: Vec<&str> = partition.as_deref().into_iter().collect();
+        let scene = StoreScene::with(1, 40, &arguments);
+        succeed(&mut scene.next_command());
+        let objects = scene.objects();
+        for (name, bytes) in objects.iter().filter(|(name, _)| !name.starts_with('_')) {
+            let file = name.rsplit('/').next().unwrap();
+            let copy = StoreScene::name(&format!("{copied}{file}"));
+            scene.store.replace(&copy, Some(bytes));
+        }
+        assert!(scene.objects().len() > objects.len());
+        fill(&scene.container, 40..60);
+        succeed(&mut scene.next_command());
+        let verified = scene.verify();
+        assert_eq!(verified.code, Some(0), "{by:?}: {}", verified.stdout);
+        // One of the table's own partitions is another matter.
+        let own = by.map_or("", |by| match by {
+            "day" => "dt=2026-11-27/",
+            _ => "dt=2026-11-27/hour=18/",
+        });
+        let unknown = format!("{own}orders-00000-000009-{}.jsonl", "0".repeat(32));
+        scene.store.replace(&StoreScene::name(&unknown), Some(b""));
+        let verified = scene.verify();
+        assert_eq!(verified.code, Some(1), "{by:?}: {}", verified.stdout);
+        assert!(verified.stdout.contains(&unknown), "{}", verified.stdout);
+    }
+}
+
+#[cfg(feature = "object-stores")]
+#[test]
+fn shards_of_a_plan_are_verified_in_their_partitions() {
+    use crate::command::{against, cosmos_tail};
+    use crate::store::Store;
+
+    const PLAN: &str = "az://lake/plans/orders.json";
+    const PLACE: &str = "az://lake/orders/";
+    for by in ["day", "hour"] {
+        let (gateway, _) = filled(4, 120);
+        let store = Store::start();
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Clock::new(directory.path());
+        let reach = |mut command: Command| {
+            command
+                .env("AZURE_STORAGE_USE_EMULATOR", "true")
+                .env("AZURITE_BLOB_STORAGE_URL", store.url());
+            clock.is_of(&mut command);
+            command
+        };
+        let mut plan = reach(against(&gateway));
+        succeed(plan.args(["plan", "-o", PLAN, "--partition-by", by]));
+        for shard in ["0/2", "1/2"] {
+            let mut export = reach(against(&gateway));
+            export.env_remove("AZURE_COSMOS_DATABASE");
+            export.env_remove("AZURE_COSMOS_CONTAINER");
+            succeed(export.args(["export", "--plan", PLAN, "--shard", shard, "-o", PLACE]));
+        }
+        let verify = || run(reach(cosmos_tail()).args(["verify", PLAN, PLACE]));
+        let verified = verify();
+        assert_eq!(
+            verified.code,
+            Some(0),
+            "{}{}",
+            verified.stdout,
+            verified.stderr
+        );
+        // An object that nothing lists is noticed in a partition too.
+        let (name, bytes) = store
+            .objects()
+            .into_iter()
+            .find(|(name, _)| name.starts_with("orders/dt=2031-03-14/"))
+            .unwrap();
+        let another = name.replace("-000001-", "-000007-");
+        assert_ne!(another, name);
+        store.replace(&another, Some(&bytes));
+        let verified = verify();
+        assert_eq!(verified.code, Some(1), "{}", verified.stdout);
+        assert!(verified.stdout.contains("-000007-"), "{}", verified.stdout);
+    }
 }
