@@ -148,9 +148,7 @@ pub fn left_by_earlier(
             };
             known.any(is_it) || (is_open_here && may_be_unknown(&committed, &part))
         };
-        if names.claimed_by_another(part.series, part.part).is_some()
-            || !(is_listed || states.iter().any(is_of_state))
-        {
+        if names.found_is_claimed(&part) || !(is_listed || states.iter().any(is_of_state)) {
             return Err(foreign(&part.path, "no manifest and no state lists it"));
         }
         names

@@ -376,21 +376,29 @@ impl FileNames {
         Some(with_suffix(&self.default_state()?, OWNER_SUFFIX))
     }
 
-    /// The state or the manifest of another export, to a single file with the name of this part, if there is
+    /// The state or the manifest of another export, to a single file with the final name `path` of a part, if there is
     /// one: then the part belongs to that export.
-    pub fn claimed_by_another(&self, series: u32, part: u32) -> Option<PathBuf> {
-        let path = self.part(series, part);
+    pub fn claimed_by_another(&self, path: &Path) -> Option<PathBuf> {
         let own = self.default_state();
-        let state = with_suffix(&path, ".state.json");
+        let state = with_suffix(path, ".state.json");
         if own.as_ref() == Some(&state) {
             return None;
         }
         let claims = [
             with_suffix(&state, OWNER_SUFFIX),
-            with_suffix(&path, ".manifest.ndjson"),
+            with_suffix(path, ".manifest.ndjson"),
             state,
         ];
         claims.into_iter().find(|claim| durable::is_there(claim))
+    }
+
+    /// The same of a part that was found; an open one will have its final name in the table itself.
+    pub(super) fn found_is_claimed(&self, found: &PartFile) -> bool {
+        let finished = match found.is_open {
+            true => self.part(found.series, found.part),
+            false => found.path.clone(),
+        };
+        self.claimed_by_another(&finished).is_some()
     }
 
     /// All files on disk with a name of this export's files, open and finished.

@@ -158,8 +158,7 @@ impl Changes {
                 .clone()
                 .chain(committed.sealed)
                 .any(|file| (file.series, file.part) == (found.series, found.part));
-            let is_ours = may_be_unknown(committed, &found)
-                && names.claimed_by_another(found.series, found.part).is_none();
+            let is_ours = may_be_unknown(committed, &found) && !names.found_is_claimed(&found);
             if !is_known && is_ours {
                 durable::is_plain_file(&found.path)?;
                 changes.unknown.push(found.path);
@@ -316,11 +315,12 @@ impl Changes {
 
 /// Checks that a part that the state lists is not a file of another export, which keeps its state beside it.
 fn ensure_unclaimed(part: &FileState, names: &FileNames) -> Result<()> {
-    match names.claimed_by_another(part.series, part.part) {
+    let finished = names.finished(part);
+    match names.claimed_by_another(&finished) {
         Some(claim) => Err(with_hint(
             anyhow!(
                 "`{}` belongs to another export: `{}` exists",
-                shown_path(&names.finished(part)),
+                shown_path(&finished),
                 shown_path(&claim)
             ),
             "move that export's files away, then resume",

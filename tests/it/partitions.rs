@@ -426,6 +426,42 @@ fn an_output_with_an_unknown_file_in_another_partition_is_not_recognized() {
     assert_latest(&lines_below(&out), &container);
 }
 
+#[test]
+fn a_file_in_a_partition_can_belong_to_an_export_to_that_file() {
+    let (gateway, container) = filled(1, 20);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let clock = Clock::new(directory.path());
+    let name = "orders-00000-000001.jsonl";
+    let mut first = export(&gateway, &out);
+    first.args(["--partition-by", "day"]);
+    first.env("COSMOS_TAIL_FAILPOINTS", "publish.rename=return(kill)");
+    assert_eq!(run(clock.is_of(&mut first)).code, None);
+    let partition = out.join("dt=2031-03-14");
+    std::fs::create_dir_all(&partition).unwrap();
+    // What is beside the same name in the table is of another file.
+    let beside = out.join(format!("{name}.state.json"));
+    std::fs::write(&beside, "{}").unwrap();
+    let claim = partition.join(format!("{name}.state.json"));
+    std::fs::write(&claim, "{}").unwrap();
+    let refused = fail(clock.is_of(&mut resume(&gateway, &out)), 1);
+    assert!(
+        refused.stderr.contains("belongs to another export"),
+        "{}",
+        refused.stderr
+    );
+    std::fs::remove_file(&claim).unwrap();
+    succeed(clock.is_of(&mut resume(&gateway, &out)));
+    assert_latest(&lines_of(&partition.join(name)), &container);
+    std::fs::rename(&beside, &claim).unwrap();
+    let refused = fail(export(&gateway, &out).arg("--force"), 2);
+    assert!(refused.stderr.contains(name), "{}", refused.stderr);
+    assert!(partition.join(name).exists());
+    std::fs::remove_file(&claim).unwrap();
+    succeed(export(&gateway, &out).arg("--force"));
+    assert_eq!(below(&out), [name]);
+}
+
 #[cfg(unix)]
 #[test]
 fn nothing_is_removed_through_a_link() {
