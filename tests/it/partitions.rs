@@ -70,17 +70,27 @@ fn lines_below(out: &Path) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Waits until there are files with these names, and no others.
-fn wait_for(out: &Path, expected: &[&str]) {
+/// Waits until `look` finds what is expected.
+fn wait_until<T: PartialEq + std::fmt::Debug>(expected: &T, look: impl Fn() -> T) {
     let until = Instant::now() + Duration::from_secs(60);
     loop {
-        let found = below(out);
-        if found == expected {
+        let found = look();
+        if found == *expected {
             return;
         }
         assert!(Instant::now() < until, "{found:?}, not {expected:?}");
+        // Nothing reports on each system that a file has appeared or has grown.
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Waits until there are files with these names, and no others.
+fn wait_for(out: &Path, expected: &[&str]) {
+    let expected = expected
+        .iter()
+        .map(|name| (*name).to_owned())
+        .collect::<Vec<_>>();
+    wait_until(&expected, || below(out));
 }
 
 fn assert_verified(out: &Path) {
@@ -98,16 +108,10 @@ fn assert_verified(out: &Path) {
 fn wait_for_open(out: &Path, part: u32, lines: usize) {
     let name = format!("orders-00000-{part:06}.jsonl.open");
     let open = crate::command::state_directory(out).join(name);
-    let until = Instant::now() + Duration::from_secs(60);
-    loop {
+    wait_until(&lines, || {
         let text = std::fs::read(&open).unwrap_or_default();
-        let found = text.iter().filter(|byte| **byte == b'\n').count();
-        if found == lines {
-            return;
-        }
-        assert!(Instant::now() < until, "{found} of {lines}: {open:?}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+        text.iter().filter(|byte| **byte == b'\n').count()
+    });
 }
 
 /// Checks the files by the state, and replays them.
