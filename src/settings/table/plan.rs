@@ -1,5 +1,6 @@
 //! What a plan is, and the share of it that an export reads.
 
+use super::export::REPAIR_DETAILS;
 use crate::cli::Command;
 use crate::cli::choices::PlanUntil;
 use crate::cli::location::Location;
@@ -86,11 +87,7 @@ settings! {
 
     SHARD_REPAIR: bool = Setting::switch("repair")
         .help("With --plan: discard open files of the share that do not match its state, and read their ranges again")
-        .details(
-            "Without it such a file is an error that names it. Finished files are never touched. In an object store it is \
-             only for uploads that the store has removed: an object that somebody moved away before it was listed would \
-             be there twice.",
-        )
+        .details(REPAIR_DETAILS)
         .requires("plan")
         .of(&[Command::Export])
         .in_full();
