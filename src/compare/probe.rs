@@ -48,7 +48,7 @@ impl Probe {
     ///
     /// # Errors
     ///
-    /// If most texts differ. Both sides are told.
+    /// If most texts differ: then both sides get this error.
     pub(super) fn take(&self, side: usize, name: Name, text: u128) -> Result<(), OtherTexts> {
         if name.is_multiple_of(ONE_OF) {
             let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
