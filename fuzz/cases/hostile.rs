@@ -395,6 +395,7 @@ impl Arena {
             end: state.ranges.to_vec(),
             place: None,
             upload: None,
+            upload_began: None,
             pieces: Vec::new(),
             batch: None,
         }
@@ -568,6 +569,7 @@ fn export(number: u128, output: Output, path: &Path) -> State {
             end: ranges.clone(),
             place: None,
             upload: None,
+            upload_began: None,
             pieces: Vec::new(),
             batch: None,
         };

@@ -14,10 +14,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use time::OffsetDateTime;
 
 use self::claim::{CLAIM, Claiming, is_taken};
 pub use self::claim::{PlaceClaim, StateElsewhere, state_elsewhere};
-use self::uploads::{UploadWriter, Uploads, is_gone};
+use self::uploads::{Completion, UploadWriter, Uploads, is_gone};
 use super::committed::Committed;
 use super::export_files::ExportFiles;
 use super::manifest::{Entry, Manifest, lines_of};
@@ -25,7 +26,7 @@ use super::names::{PartFile, stem_of_objects};
 use super::part::{FileState, ManifestMark, PartId, Piece, ResumedPart, Upload};
 use super::partition::{PartitionBy, split_name};
 use super::partitions::Partitions;
-use super::recover::{NeedsRepair, Recovery};
+use super::recover::Recovery;
 use super::seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
 use super::shards::SHARDS_FILE;
 use super::table::own_object;
@@ -189,17 +190,18 @@ impl Objects {
         Ok(place)
     }
 
-    /// Completes an upload, unless that was done before (rule 6).
-    fn complete(&self, file: &FileState) -> Result<()> {
+    /// Completes an upload, unless that was done before (rule 6), or it is gone.
+    fn complete(&self, file: &FileState) -> Result<Completion> {
         let name = self.place(file)?;
         let mut backoff = Backoff::default();
         let mut last = None;
+        let mut may_be_ours = false;
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 failpoint::pause(backoff.next_pause(None));
             }
             match self.bucket.length(name) {
-                Ok(Some(length)) if length == file.length => return Ok(()),
+                Ok(Some(length)) if length == file.length => return Ok(Completion::There),
                 Ok(Some(length)) => {
                     return Err(with_hint(
                         anyhow!(
@@ -219,17 +221,28 @@ impl Objects {
             }
             let pieces = file.pieces.iter().map(|piece| piece.id.clone()).collect();
             let upload = file.upload.as_deref().unwrap_or_default();
-            last = self.bucket.complete(name, upload, pieces).err().or(last);
+            let completed = self.bucket.complete(name, upload, pieces);
+            may_be_ours |= !completed.as_ref().is_err_and(is_gone);
+            last = completed.err().or(last);
         }
         let last = last.unwrap_or_else(|| anyhow!("it is not there after it was completed"));
         if is_gone(&last) {
-            let object = self.display_of(name);
-            return Err(last.context(NeedsRepair::Upload(object, Vec::new())));
+            return Ok(Completion::Gone {
+                said: last,
+                may_be_ours,
+            });
         }
         Err(last.context(format!(
             "the upload of `{}` cannot be completed",
             self.display_of(name)
         )))
+    }
+
+    fn ensure_complete(&self, file: &FileState) -> Result<()> {
+        match self.complete(file)? {
+            Completion::There => Ok(()),
+            Completion::Gone { said, .. } => Err(self.gone(file, said)),
+        }
     }
 
     /// Completes and lists the objects that one commit has sealed. Returns the length of what lists them.
@@ -262,12 +275,15 @@ impl Objects {
         if is_listed(&self.bucket)? {
             return Ok(text.len() as u64);
         }
-        for files in files.chunks(PARALLEL) {
+        let mut rest = files.to_vec();
+        rest.sort_unstable_by_key(|file| file.id());
+        while !rest.is_empty() {
+            let files = one_of_each_series(&mut rest);
             self.check_claim()?;
             std::thread::scope(|scope| {
                 let calls: Vec<_> = files
                     .iter()
-                    .map(|file| scope.spawn(|| self.complete(file)))
+                    .map(|file| scope.spawn(|| self.ensure_complete(file)))
                     .collect();
                 calls.into_iter().try_for_each(|one| match one.join() {
                     Ok(outcome) => outcome,
@@ -320,6 +336,21 @@ impl Objects {
             "choose another path, or delete the objects there first",
         )
     }
+}
+
+/// Takes some of these sealed parts, at most one of a series. Those of a series are completed in their order: if the store
+/// removes the upload of one of them, none after it is there.
+fn one_of_each_series<'a>(rest: &mut Vec<&'a FileState>) -> Vec<&'a FileState> {
+    let mut taken: Vec<&FileState> = Vec::new();
+    rest.retain(|file| {
+        let has_its_series = taken.iter().any(|one| one.series == file.series);
+        let is_taken = taken.len() < PARALLEL && !has_its_series;
+        if is_taken {
+            taken.push(file);
+        }
+        !is_taken
+    });
+    taken
 }
 
 /// Whoever reads the place as a table would take whatever is there for data of the export.
@@ -482,8 +513,8 @@ impl Destination for Objects {
         inheritance
     }
 
-    fn lost(&self, committed: &Committed<'_>) -> Result<Vec<PartId>> {
-        self.lost_of(committed)
+    fn lost(&self, committed: &Committed<'_>, repair: bool) -> Result<Vec<PartId>> {
+        self.lost_of(committed, repair)
     }
 
     fn recover(&self, committed: &Committed<'_>, _: bool) -> Result<Recovery> {
@@ -533,6 +564,10 @@ impl Destination for Objects {
 
     fn upload_of(&self, part: PartId) -> Option<String> {
         self.uploads.id_of(part)
+    }
+
+    fn upload_began(&self, part: PartId) -> Option<OffsetDateTime> {
+        self.uploads.began(part)
     }
 
     fn uploads(&self) -> Vec<Upload> {

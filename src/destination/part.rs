@@ -1,6 +1,7 @@
 //! Parts of series, as a state keeps them.
 
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 use super::partition::Partition;
 use crate::feed::RangeState;
@@ -55,6 +56,14 @@ pub struct FileState {
     /// The id of its upload, where uploads have ids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<String>,
+    /// When its upload began, by the clock of the store, or a little before it. Left out by older builds, and where the
+    /// store has named no time.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "time::serde::rfc3339::option"
+    )]
+    pub upload_began: Option<OffsetDateTime>,
     /// The pieces that it was uploaded in; empty where files are appended to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pieces: Vec<Piece>,

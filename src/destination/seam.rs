@@ -1,6 +1,7 @@
 //! The seam between what is committed and where the bytes are.
 
 use anyhow::Result;
+use time::OffsetDateTime;
 
 use super::committed::Committed;
 use super::export_files::ExportFiles;
@@ -166,13 +167,14 @@ pub trait Destination: ExportFiles {
         Ok(Vec::new())
     }
 
-    /// Sealed parts that can no longer be published, since the place has lost what was written: for a repair, which reads
-    /// their spans again. The others may be made visible meanwhile.
+    /// Sealed parts that can no longer be published, since the place has lost what was written: their spans are read
+    /// again. Without `repair`, only those of which that is certain: nobody can have made them visible. The others may be
+    /// made visible meanwhile.
     ///
     /// # Errors
     ///
     /// If that cannot be found out, or their spans cannot be read again.
-    fn lost(&self, _committed: &Committed<'_>) -> Result<Vec<PartId>> {
+    fn lost(&self, _committed: &Committed<'_>, _repair: bool) -> Result<Vec<PartId>> {
         Ok(Vec::new())
     }
 
@@ -229,6 +231,11 @@ pub trait Destination: ExportFiles {
 
     /// The id of the upload of a part, for the state to keep; none if parts are not uploaded, or uploads have no ids.
     fn upload_of(&self, _part: PartId) -> Option<String> {
+        None
+    }
+
+    /// When the upload of a part began, by the clock of the store, or before it; none if that is not known.
+    fn upload_began(&self, _part: PartId) -> Option<OffsetDateTime> {
         None
     }
 

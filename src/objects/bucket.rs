@@ -14,11 +14,13 @@ use object_store::path::Path;
 use object_store::{
     Error, ObjectMeta, ObjectStoreExt, PutMode, PutOptions, RetryConfig, UpdateVersion,
 };
+use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 
 use super::address::{Address, Store};
-use super::clients::{Client, TIMEOUT, TIMEOUT_ONCE, client, region_of};
+use super::clients::{Client, TIMEOUT, TIMEOUT_ONCE, client, region_of, upload_life};
 use super::explain::{explained, is_missing_container, is_of_another_region};
+use super::transport::StoreClock;
 use crate::error::with_hint;
 use crate::failpoint;
 
@@ -36,6 +38,7 @@ pub struct Bucket {
     store: Client,
     /// For calls whose answer must be known: it repeats nothing.
     once: Client,
+    clock: Arc<StoreClock>,
     slots: Arc<Semaphore>,
     /// Bytes that writers hold back.
     held: AtomicUsize,
@@ -87,10 +90,12 @@ impl Bucket {
             max_retries: 0,
             ..retries()
         };
+        let clock = Arc::default();
         Ok(Self {
             address: address.clone(),
-            store: client(address, retries(), TIMEOUT)?,
-            once: client(address, once, TIMEOUT_ONCE)?,
+            store: client(address, &clock, retries(), TIMEOUT)?,
+            once: client(address, &clock, once, TIMEOUT_ONCE)?,
+            clock,
             slots: Arc::new(Semaphore::new(UPLOADS)),
             held: AtomicUsize::new(0),
         })
@@ -113,6 +118,16 @@ impl Bucket {
     /// ignore them.
     pub fn honours_conditions(&self) -> bool {
         self.address.store() == Store::Azure
+    }
+
+    /// The present by the clock of the store, or a little before it: the latest time in its answers.
+    pub fn store_time(&self) -> Option<OffsetDateTime> {
+        self.clock.latest()
+    }
+
+    /// How long the store keeps an upload at the least that is not completed; none if that is not known.
+    pub fn upload_life(&self) -> Option<Duration> {
+        upload_life(&self.address)
     }
 
     /// The bytes that all writers hold back.

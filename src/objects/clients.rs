@@ -11,6 +11,7 @@ use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
 
 use super::address::{Address, Store};
 use super::aws_profile::Profile;
+use super::transport::{Connector, StoreClock};
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
 use crate::failpoint;
 
@@ -32,15 +33,20 @@ pub(super) type Client = Arc<dyn Calls>;
 /// # Errors
 ///
 /// If the environment does not say how to reach it.
-pub(super) fn client(address: &Address, retry: RetryConfig, timeout: &str) -> Result<Client> {
+pub(super) fn client(
+    address: &Address,
+    clock: &Arc<StoreClock>,
+    retry: RetryConfig,
+    timeout: &str,
+) -> Result<Client> {
     let timeout = if failpoint::is_impatient() {
         "2s"
     } else {
         timeout
     };
     match address.store() {
-        Store::Azure => azure(address, retry, timeout),
-        Store::S3 => s3(address, retry, timeout),
+        Store::Azure => azure(address, clock, retry, timeout),
+        Store::S3 => s3(address, clock, retry, timeout),
     }
 }
 
@@ -48,7 +54,20 @@ fn is_set(variable: &str) -> bool {
     std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
-fn azure(address: &Address, retry: RetryConfig, timeout: &str) -> Result<Client> {
+/// How requests to the store of `address` are made.
+fn connector(address: &Address, clock: &Arc<StoreClock>) -> Connector {
+    Connector {
+        container: address.container().to_owned(),
+        clock: Arc::clone(clock),
+    }
+}
+
+fn azure(
+    address: &Address,
+    clock: &Arc<StoreClock>,
+    retry: RetryConfig,
+    timeout: &str,
+) -> Result<Client> {
     let mut builder = MicrosoftAzureBuilder::from_env();
     // What a person has set stays.
     if !is_set("AZURE_TIMEOUT") {
@@ -56,6 +75,7 @@ fn azure(address: &Address, retry: RetryConfig, timeout: &str) -> Result<Client>
     }
     builder = builder
         .with_container_name(address.container())
+        .with_http_connector(connector(address, clock))
         .with_disable_tagging(true)
         .with_retry(retry);
     if let Some(account) = address.account() {
@@ -79,7 +99,12 @@ const CREDENTIALS: [&str; 4] = [
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 ];
 
-fn s3(address: &Address, retry: RetryConfig, timeout: &str) -> Result<Client> {
+fn s3(
+    address: &Address,
+    clock: &Arc<StoreClock>,
+    retry: RetryConfig,
+    timeout: &str,
+) -> Result<Client> {
     let mut builder = AmazonS3Builder::from_env();
     let mut set = |key: AmazonS3ConfigKey, value: &str| {
         builder = std::mem::take(&mut builder).with_config(key, value);
@@ -124,6 +149,7 @@ fn s3(address: &Address, retry: RetryConfig, timeout: &str) -> Result<Client> {
     }
     let store = builder
         .with_bucket_name(address.container())
+        .with_http_connector(connector(address, clock))
         .with_disable_tagging(true)
         .with_retry(retry)
         .build()
@@ -141,6 +167,19 @@ fn endpoint(profile: &Profile) -> Option<String> {
     let variables = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
     let of_environment = variables.iter().find_map(|name| std::env::var(name).ok());
     of_environment.or_else(|| profile.get("endpoint_url").map(str::to_owned))
+}
+
+/// How long a store keeps an upload at the least that is not completed; none if that is not known.
+pub(super) fn upload_life(address: &Address) -> Option<Duration> {
+    const DAY: Duration = Duration::from_hours(24);
+    match address.store() {
+        Store::Azure => Some(7 * DAY),
+        // No lifecycle rule of Amazon counts less than a day. What else speaks as S3 does has rules of its own.
+        Store::S3 => {
+            let endpoint = endpoint(&Profile::of_environment().ok()?);
+            endpoint.is_none().then_some(DAY)
+        }
+    }
 }
 
 /// The region of the bucket of `address`, as its store says it to anybody. No credential is sent.

@@ -13,6 +13,8 @@ mod clients;
 #[cfg(feature = "object-stores")]
 mod explain;
 mod object;
+#[cfg(feature = "object-stores")]
+mod transport;
 mod whole;
 
 pub use address::Address;

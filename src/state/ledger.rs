@@ -114,6 +114,7 @@ impl Ledger {
                     end: Vec::new(),
                     place: None,
                     upload: None,
+                    upload_began: None,
                     pieces: Vec::new(),
                     batch: None,
                     columns,
@@ -247,6 +248,7 @@ impl Ledger {
             if durable.iter().any(|part| part.id == file.id()) {
                 file.pieces = self.destination.pieces_of(file.id(), file.length)?;
                 file.upload = self.destination.upload_of(file.id());
+                file.upload_began = self.destination.upload_began(file.id());
             }
         }
         Ok(())
@@ -299,7 +301,7 @@ fn commit_next(
     cannot_commit(committed, claimed)
 }
 
-/// What a repair reads again.
+/// What is read again.
 #[derive(Debug, Default)]
 pub struct ReadAgain {
     /// Sealed parts that are given up.
@@ -315,8 +317,8 @@ impl ReadAgain {
     }
 }
 
-/// Takes over from an earlier process: claims the state, unless a lock does, and the destination. Returns what a repair
-/// has to read again; nothing is given up yet, see [`bring_into_line`].
+/// Takes over from an earlier process: claims the state, unless a lock does, and the destination. Returns what
+/// has to be read again; nothing is given up yet, see [`bring_into_line`].
 ///
 /// # Errors
 ///
@@ -341,12 +343,10 @@ pub fn take_over(
     }
     destination.claim(&state.committed())?;
     destination.abort(&state.uploads);
-    if repair {
-        again.lost = destination.lost(&state.committed())?;
-        let sealed = state.sealed.iter();
-        let lost = sealed.filter(|file| again.lost.contains(&file.id()));
-        again.parts.extend(lost.cloned());
-    }
+    again.lost = destination.lost(&state.committed(), repair)?;
+    let sealed = state.sealed.iter();
+    let lost = sealed.filter(|file| again.lost.contains(&file.id()));
+    again.parts.extend(lost.cloned());
     Ok(again)
 }
 
@@ -481,6 +481,7 @@ mod tests {
             end: Vec::new(),
             place: Some(format!("part-{part}")),
             upload: upload.map(str::to_owned),
+            upload_began: None,
             pieces: Vec::new(),
             batch: None,
             columns: 0,

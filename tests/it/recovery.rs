@@ -397,6 +397,7 @@ fn before_publishing(out: &Path) -> Vec<String> {
             end: entry.end.clone(),
             place: None,
             upload: None,
+            upload_began: None,
             pieces: Vec::new(),
             batch: None,
         });

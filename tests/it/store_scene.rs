@@ -139,6 +139,14 @@ impl StoreScene {
             .collect()
     }
 
+    /// The text of the state.
+    pub(crate) fn state(&self) -> Vec<u8> {
+        let own = || self.objects().remove("_cosmos-tail/state.json");
+        self.state_elsewhere()
+            .or_else(own)
+            .expect("there is a state")
+    }
+
     pub(crate) fn has_state(&self) -> bool {
         match self.sides {
             Sides::Together => self.objects().contains_key("_cosmos-tail/state.json"),

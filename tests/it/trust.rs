@@ -195,6 +195,7 @@ fn a_state_cannot_harm_other_files() {
                 end: forged.ranges.to_vec(),
                 place: None,
                 upload: None,
+                upload_began: None,
                 pieces: Vec::new(),
                 batch: None,
             };

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, ensure};
+use time::OffsetDateTime;
 
 use super::super::part::{PartId, Piece, Upload};
 use super::super::seam::PartWriter;
@@ -34,6 +35,19 @@ pub(super) fn is_gone(error: &anyhow::Error) -> bool {
     GONE.iter().any(|code| text.contains(code))
 }
 
+/// What became of a sealed upload.
+pub(super) enum Completion {
+    /// Its object is there.
+    There,
+    /// The store has no such upload, and no such object.
+    Gone {
+        /// What the store said.
+        said: anyhow::Error,
+        /// Whether this process may have completed it: the answer to a call was lost.
+        may_be_ours: bool,
+    },
+}
+
 /// The uploads that this process has begun.
 #[derive(Debug, Default)]
 pub(super) struct Uploads(Mutex<HashMap<PartId, Begun>>);
@@ -44,6 +58,8 @@ struct Begun {
     name: String,
     /// The id of its upload, which is begun with the first piece.
     id: Option<String>,
+    /// When that was, by the clock of the store, or before it.
+    began: Option<OffsetDateTime>,
     pieces: Vec<Uploading>,
 }
 
@@ -126,6 +142,11 @@ impl Uploads {
         (!id.is_empty()).then_some(id)
     }
 
+    /// When the upload of a part began, by the clock of the store, or before it.
+    pub(super) fn began(&self, part: PartId) -> Option<OffsetDateTime> {
+        self.lock().get(&part)?.began
+    }
+
     /// The uploads with an id whose parts are not published, in the order of their names.
     pub(super) fn all(&self) -> Vec<Upload> {
         let uploads = self.lock();
@@ -177,6 +198,7 @@ impl UploadWriter {
         let begun = Begun {
             name: name.clone(),
             id: None,
+            began: None,
             pieces: Vec::new(),
         };
         uploads.lock().insert(part, begun);
@@ -198,9 +220,11 @@ impl UploadWriter {
         let upload = match &self.upload {
             Some(upload) => upload.clone(),
             None => {
+                let before = self.bucket.store_time();
                 let upload = self.bucket.begin(&self.name)?;
                 if let Some(begun) = self.uploads.lock().get_mut(&self.part) {
                     begun.id = Some(upload.clone());
+                    begun.began = before;
                 }
                 self.upload.insert(upload).clone()
             }

@@ -18,8 +18,8 @@ pub(super) const TIMES: &str = "A time is a date, which means its midnight, or a
 /// What `--repair` does, of each command that has it.
 pub(super) const REPAIR_DETAILS: &str = "\
     Without it such a file is an error that names it. Finished files are never touched. In an object store it is \
-    only for uploads that the store has removed: an object that somebody moved away before it was listed would \
-    be there twice.";
+    for uploads that the store has removed after their time: an object that somebody moved away before it was listed \
+    would be there twice.";
 
 settings! {
     EXPORT_OUTPUT: Location = Setting::new("output", location("PATH"))

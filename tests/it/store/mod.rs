@@ -11,6 +11,8 @@ use std::process::Child;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use time::OffsetDateTime;
+
 use self::blobs::Blobs;
 use self::server::Server;
 
@@ -85,6 +87,17 @@ struct Stored {
     /// Calls that will have their effect later: the number of the last call before it.
     late: Vec<(usize, server::Request)>,
     watch: Watch,
+    clock: Clock,
+}
+
+/// What the store says the time is, which is not the time of this machine.
+#[derive(Clone, Copy)]
+struct Clock(Option<OffsetDateTime>);
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self(Some(time::macros::datetime!(2031-05-05 12:00 UTC)))
+    }
 }
 
 /// What a correct export never does, seen as it happens.
@@ -196,8 +209,25 @@ impl Store {
         self.shared.lock().blobs.replace(name, bytes);
     }
 
-    /// Forgets the parts of all uploads, as Azure does a week after the last one.
+    /// Lets eight days pass, and forgets the parts of all uploads, as Azure does a week after the last one.
     pub(crate) fn forget_uploads(&self) {
+        self.pass(8);
+        self.lose_uploads();
+    }
+
+    /// Forgets the parts of all uploads at once.
+    pub(crate) fn lose_uploads(&self) {
         self.shared.lock().blobs.forget_uploads();
+    }
+
+    /// Lets so many days pass.
+    pub(crate) fn pass(&self, days: i64) {
+        let clock = &mut self.shared.lock().clock.0;
+        *clock = clock.map(|now| now + time::Duration::days(days));
+    }
+
+    /// Answers without a time from now on.
+    pub(crate) fn stop_clock(&self) {
+        self.shared.lock().clock.0 = None;
     }
 }

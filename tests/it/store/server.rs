@@ -17,6 +17,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use percent_encoding::percent_decode_str;
+use time::format_description::well_known::Rfc2822;
 use tokio::sync::oneshot;
 
 use super::answers::answer;
@@ -164,6 +165,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             let service = service_fn(move |request| handle(Arc::clone(&shared), request));
             // Clients that die, and answers that are lost, end here.
             http1::Builder::new()
+                .auto_date_header(false)
                 .serve_connection(TokioIo::new(stream), service)
                 .await
                 .ok();
@@ -183,7 +185,12 @@ async fn handle(shared: Arc<Shared>, request: hyper::Request<Incoming>) -> io::R
         Some(Trouble::Hang) => match std::future::pending::<Infallible>().await {},
         _ => {}
     }
-    answered.ok_or_else(closed)
+    let mut answered = answered.ok_or_else(closed)?;
+    if let Some(now) = shared.lock().clock.0 {
+        let now = now.format(&Rfc2822).unwrap().replace("+0000", "GMT");
+        answered.headers_mut().insert("date", now.parse().unwrap());
+    }
+    Ok(answered)
 }
 
 /// The answer, unless there is none; and what went wrong.
