@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::durable::shown_path;
 use crate::objects::Address;
 
 /// Where documents are written to or read from.
@@ -55,6 +56,14 @@ impl Location {
         match self {
             Self::StandardStream | Self::Objects(_) => None,
             Self::Local(path) => Some(path),
+        }
+    }
+
+    /// The same, for people: what could disturb a terminal is escaped.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Local(path) => shown_path(path).to_string(),
+            other => other.to_string(),
         }
     }
 

@@ -294,6 +294,15 @@ impl Bucket {
         }
     }
 
+    /// Puts an object in place of whatever is there.
+    ///
+    /// # Errors
+    ///
+    /// As of [`put`](Self::put).
+    pub fn overwrite(&self, step: &'static str, name: &str, bytes: Vec<u8>) -> Result<PutOutcome> {
+        self.put_as(step, name, bytes, PutMode::Overwrite)
+    }
+
     fn put_as(
         &self,
         step: &'static str,

@@ -97,6 +97,31 @@ pub fn create(step: &'static str, address: &Address, name: &str, text: &[u8]) ->
     Err(error.context(format!("cannot determine whether `{shown}` was created")))
 }
 
+/// Puts the object of this name below `address` in place of whatever is there. Nobody else writes to it, so an attempt
+/// whose answer was lost is repeated.
+///
+/// # Errors
+///
+/// If it cannot be written, or it remains unknown whether it was.
+#[cfg(feature = "object-stores")]
+pub fn replace(step: &'static str, address: &Address, name: &str, text: &[u8]) -> Result<()> {
+    let bucket = bucket(address)?;
+    let mut pause = FIRST_PAUSE;
+    let mut last = None;
+    for attempt in 0..ATTEMPTS {
+        if attempt > 0 {
+            failpoint::pause(pause);
+            pause *= 2;
+        }
+        match bucket.overwrite(step, name, text.to_vec())? {
+            PutOutcome::Done(_) => return Ok(()),
+            PutOutcome::Conflict => {}
+            PutOutcome::Unclear(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| anyhow::anyhow!("the store keeps refusing it")))
+}
+
 /// The names below `address`, with their lengths, in their order.
 ///
 /// # Errors
@@ -130,6 +155,16 @@ pub fn read(address: &Address, _name: &str) -> Result<Option<Vec<u8>>> {
 /// Always.
 #[cfg(not(feature = "object-stores"))]
 pub fn create(_: &'static str, address: &Address, _name: &str, _text: &[u8]) -> Result<Created> {
+    Err(unsupported(address))
+}
+
+/// Fails: this build has no object stores.
+///
+/// # Errors
+///
+/// Always.
+#[cfg(not(feature = "object-stores"))]
+pub fn replace(_: &'static str, address: &Address, _name: &str, _text: &[u8]) -> Result<()> {
     Err(unsupported(address))
 }
 

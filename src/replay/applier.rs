@@ -438,6 +438,9 @@ impl Applier {
         let began = Instant::now();
         let letters = self.watermark.take_letters();
         self.letters.write(&letters)?;
+        if !self.checkpoint.has_state() && self.letters.series().is_some() {
+            self.letters.sync()?;
+        }
         let committed = self
             .checkpoint
             .commit(&self.watermark, &self.source, &mut self.letters)?;

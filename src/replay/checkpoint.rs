@@ -66,7 +66,10 @@ impl Checkpoint {
         let state = &mut self.state;
         let done_through = watermark.done_through();
         let standing = watermark.position();
-        if state.generation > 0 && done_through == self.done_through && state.feed == standing.feed
+        if state.generation > 0
+            && done_through == self.done_through
+            && state.feed == standing.feed
+            && state.letter_objects.as_ref() == letters.series()
         {
             return Ok(false);
         }
@@ -81,6 +84,7 @@ impl Checkpoint {
         state.position = standing.position;
         state.feed.clone_from(&standing.feed);
         state.dead_letters = letters.sync()?;
+        state.letter_objects = letters.series().cloned();
         state.changes += done_through - self.done_through;
         state.refused = self.refused_before + watermark.refused_through();
         file.commit(state)?;

@@ -1,4 +1,4 @@
-//! The file of changes that could not be applied.
+//! Where changes go that could not be applied: a file, or objects of a store.
 
 use std::borrow::Cow;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use fs_err as fs;
 use serde_json::Value;
 
+use super::letter_objects::{LetterObjects, LetterSeries};
 use super::original::Original;
 use super::replay_source::SourceLocation;
 use crate::count::{exactly, was};
@@ -21,6 +22,8 @@ use crate::source::heading;
 #[derive(Debug)]
 pub(super) struct DeadLetters {
     file: Option<fs::File>,
+    /// In their place, objects of a store.
+    objects: Option<LetterObjects>,
     length: u64,
     unsynced: bool,
 }
@@ -111,6 +114,7 @@ impl DeadLetters {
     ) -> Result<Self> {
         let mut letters = Self {
             file: None,
+            objects: None,
             length: 0,
             unsynced: false,
         };
@@ -153,7 +157,22 @@ impl DeadLetters {
         Ok(letters)
     }
 
-    /// The line to write for a refused change, if there is a file: with [`DeadLetters::write`], once every
+    /// Those that go to an object store; none in a dry run.
+    pub(super) fn of_objects(objects: Option<LetterObjects>) -> Self {
+        Self {
+            file: None,
+            objects,
+            length: 0,
+            unsynced: false,
+        }
+    }
+
+    /// What a state has to know of the objects, if letters go there.
+    pub(super) fn series(&self) -> Option<&LetterSeries> {
+        self.objects.as_ref().map(LetterObjects::series)
+    }
+
+    /// The line to write for a refused change, if there is a place for it: with [`DeadLetters::write`], once every
     /// change before it is done.
     pub(super) fn letter(
         &self,
@@ -161,17 +180,22 @@ impl DeadLetters {
         location: &SourceLocation,
         reason: &str,
     ) -> Option<Vec<u8>> {
-        self.file.as_ref()?;
+        if self.file.is_none() && self.objects.is_none() {
+            return None;
+        }
         let at = (location.counted(), location.number);
         Some(dead_letter(original, reason, &location.name, at))
     }
 
-    /// Appends letters to the file.
+    /// Appends letters to the file, or keeps them for the next object.
     ///
     /// # Errors
     ///
     /// Any error of the system.
     pub(super) fn write(&mut self, letters: &[Vec<u8>]) -> Result<()> {
+        if let Some(objects) = &mut self.objects {
+            objects.hold(letters);
+        }
         if let Some(file) = &mut self.file {
             // The first line declares what the others are, so that the file can be replayed.
             let heading =
@@ -186,12 +210,15 @@ impl DeadLetters {
         Ok(())
     }
 
-    /// Makes the file durable. Returns its length, if there is a file.
+    /// Makes them durable. Returns the length of the file, if there is one.
     ///
     /// # Errors
     ///
-    /// Any error of the system.
+    /// Any error of the system, or of the store.
     pub(super) fn sync(&mut self) -> Result<Option<u64>> {
+        if let Some(objects) = &mut self.objects {
+            objects.flush()?;
+        }
         let Some(file) = &self.file else {
             return Ok(None);
         };

@@ -35,6 +35,7 @@ mod interpreter;
 mod item_sender;
 mod item_write;
 mod lanes;
+mod letter_objects;
 mod lifetime;
 mod original;
 mod outcome;

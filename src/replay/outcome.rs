@@ -64,7 +64,7 @@ pub(super) async fn run(
             .dead_letter
             .as_ref()
             .filter(|_| !plan.dry_run)
-            .map(|path| path.display().to_string()),
+            .map(ToString::to_string),
     };
     report.replay_summary(&summary, plan.summary)?;
     if counts.perhaps_recreated > 0 && plan.id_collisions.is_none() {
@@ -126,7 +126,7 @@ fn too_many_refused(counts: &ReplayCounts, plan: &ReplayPlan) -> anyhow::Error {
         _ if plan.dry_run => "to look further despite more, raise --max-errors".to_owned(),
         Some(path) => format!(
             "they are in {}, each with its reason; to continue despite more, raise --max-errors",
-            shown_path(&path)
+            path.shown()
         ),
         None => "to skip such changes and keep them, use --dead-letter FILE".to_owned(),
     };
@@ -145,7 +145,7 @@ pub(super) fn ensure_none_refused(refused: u64, plan: &ReplayPlan) -> Result<()>
     let hint = match &plan.dead_letter {
         Some(path) => format!(
             "those with letters are in {}, each with its reason, and can be replayed from there",
-            shown_path(&path)
+            path.shown()
         ),
         None => "the runs that refused them named them; --dead-letter FILE keeps refused changes"
             .to_owned(),
@@ -158,11 +158,11 @@ fn some_refused(counts: &ReplayCounts, plan: &ReplayPlan) -> anyhow::Error {
     let hint = match &plan.dead_letter {
         Some(path) if plan.dry_run => format!(
             "all others can be applied; without --dry-run, these go to {}, each with its reason",
-            shown_path(&path)
+            path.shown()
         ),
         Some(path) => format!(
             "all others were applied; these are in {}, each with its reason, and can be replayed from there",
-            shown_path(&path)
+            path.shown()
         ),
         None if plan.dry_run => "all others can be applied".to_owned(),
         None => "all others were applied; --dead-letter FILE keeps refused changes".to_owned(),

@@ -1,6 +1,5 @@
 //! What is replayed: files and streams, or the feed of another container.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -8,6 +7,7 @@ use anyhow::Result;
 use super::address::{describe, same_container};
 use super::interpreter::Unclear;
 use super::position::{InputPosition, Standing};
+use crate::cli::location::Location;
 use crate::durable::shown_path;
 use crate::error::usage;
 use crate::feed::ContainerAddress;
@@ -27,16 +27,26 @@ pub(super) fn find_inputs(plan: &ReplayPlan, report: &Report) -> Result<Inputs> 
 }
 
 /// Refuses a file for dead letters that is read as a source: each letter would be read again.
-pub(super) fn refuse_as_dead_letters(inputs: &Inputs, path: &Path) -> Result<()> {
-    let Some(input) = inputs.inputs.iter().find(|input| input.is_the_file(path)) else {
+pub(super) fn refuse_as_dead_letters(inputs: &Inputs, place: &Location) -> Result<()> {
+    let is_there = |input: &&Input| match place {
+        Location::Objects(address) => input.is_below(address),
+        Location::Local(path) => input.is_the_file(path),
+        Location::StandardStream => false,
+    };
+    let Some(input) = inputs.inputs.iter().find(is_there) else {
         return Ok(());
     };
     Err(usage(
         format!(
-            "the file of dead letters, `{}`, is read as a source: {input}",
-            shown_path(&path)
+            "the {} of dead letters, `{}`, is read as a source: {input}",
+            if place.path().is_some() {
+                "file"
+            } else {
+                "place"
+            },
+            place.shown()
         ),
-        "name another file for --dead-letter",
+        "name another one for --dead-letter",
     ))
 }
 

@@ -19,6 +19,7 @@ use super::feed_state::FeedState;
 use super::file_reader;
 use super::interpreter::Interpreter;
 use super::item_sender::ItemSender;
+use super::letter_objects::LetterObjects;
 use super::outcome;
 use super::own_writes::{self, OwnWrites};
 use super::position::InputPosition;
@@ -27,6 +28,7 @@ use super::replay_source::{ReplaySource, find_inputs, refuse_as_dead_letters};
 use super::state::{ReplayState, StateFile};
 use super::together::Together;
 use super::writer::Writer;
+use crate::cli::location::Location;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::container::NewContainer;
 use crate::cosmos::definition::DefaultTtl;
@@ -135,8 +137,10 @@ pub async fn replay_found(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     let Found { plan, inputs, new } = found;
-    if let Some(path) = &plan.dead_letter {
-        refuse_as_dead_letters(&inputs, path)?;
+    if let Some(place) = &plan.dead_letter {
+        refuse_as_dead_letters(&inputs, place)?;
+    }
+    if let Some(Location::Local(path)) = &plan.dead_letter {
         refuse_two_uses(path, plan.state.as_deref())?;
     }
     let (state_file, found) = match &plan.state {
@@ -185,8 +189,19 @@ pub async fn replay_found(
     }
     let refused_before = found.as_ref().map_or(0, |state| state.refused);
     let committed = found.as_ref().and_then(|state| state.dead_letters);
-    let path = plan.dead_letter.as_deref();
-    let letters = DeadLetters::open(path, committed, plan.dry_run, report)?;
+    let letters = match &plan.dead_letter {
+        Some(Location::Objects(place)) => {
+            let known = found
+                .as_ref()
+                .and_then(|state| state.letter_objects.as_ref());
+            let objects = LetterObjects::open(place, known, plan.dry_run)?;
+            DeadLetters::of_objects((!plan.dry_run).then_some(objects))
+        }
+        place => {
+            let path = place.as_ref().and_then(Location::path);
+            DeadLetters::open(path, committed, plan.dry_run, report)?
+        }
+    };
     let is_resumed = found.is_some();
     let mut state = found.unwrap_or_else(|| first_state(&target, &plan));
     state.moved(&target, &source);
@@ -330,6 +345,7 @@ fn first_state(target: &ContainerAddress, plan: &ReplayPlan) -> ReplayState {
         position: InputPosition::default(),
         feed: None,
         dead_letters: None,
+        letter_objects: None,
         changes: 0,
         refused: 0,
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::address::{describe, is_state_of};
 use super::feed_state::FeedState;
+use super::letter_objects::LetterSeries;
 use super::position::InputPosition;
 use super::replay_source::ReplaySource;
 use crate::cli::values::choice_name;
@@ -50,6 +51,9 @@ pub(super) struct ReplayState {
     pub(super) feed: Option<FeedState>,
     /// The committed length of the dead-letter file in bytes, if there is one.
     pub(super) dead_letters: Option<u64>,
+    /// The committed objects of dead letters, if they go to an object store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) letter_objects: Option<LetterSeries>,
     /// How many changes all runs have applied or refused.
     pub(super) changes: u64,
     /// How many of them were refused. Older builds did not count them.
@@ -266,6 +270,7 @@ mod tests {
             position: InputPosition::default(),
             feed: None,
             dead_letters: None,
+            letter_objects: None,
             changes: 0,
             refused: 0,
         };

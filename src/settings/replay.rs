@@ -72,7 +72,7 @@ pub struct ReplayPlan {
     /// How often a failed write is retried.
     pub retry_limit: RetryLimit,
     /// Where refused changes go.
-    pub dead_letter: Option<PathBuf>,
+    pub dead_letter: Option<Location>,
     /// How many changes can be refused; `None` is any number.
     pub max_errors: Option<u64>,
     /// Whether the accounts of the state may have other addresses than before.
@@ -194,20 +194,10 @@ impl ReplayPlan {
                 "leave --state or --dry-run out",
             ));
         }
-        let absolute = |path: PathBuf| {
-            std::path::absolute(&path).with_context(|| format!("cannot use `{}`", path.display()))
+        let dead_letter = match given.typed(&table::DEAD_LETTER) {
+            Some(place) => Some(place_of_letters(place, share.as_ref())?),
+            None => None,
         };
-        let dead_letter = given.typed(&table::DEAD_LETTER).map(|path| match &share {
-            Some(share) => share.own(&path),
-            None => path,
-        });
-        if let Some(path) = dead_letter.as_deref().filter(|path| !path.exists()) {
-            ensure_json_lines(
-                path,
-                "dead letters are",
-                "they can be replayed once the cause is fixed",
-            )?;
-        }
         let max_errors = match given.typed(&table::MAX_ERRORS) {
             Some(max) => Some(max),
             None if dead_letter.is_some() || dry_run => None,
@@ -246,7 +236,7 @@ impl ReplayPlan {
             batch_size: given.get(&table::BATCH_SIZE)? as usize,
             max_ru: given.typed(&table::MAX_RU),
             retry_limit: given.get(&table::WRITE_RETRIES)?.into(),
-            dead_letter: dead_letter.map(absolute).transpose()?,
+            dead_letter,
             max_errors,
             account_moved: given.is_on(&table::ACCOUNT_MOVED),
             state: state.map(absolute).transpose()?,
@@ -255,6 +245,37 @@ impl ReplayPlan {
             summary: given.get(&table::REPLAY_SUMMARY)?,
         })
     }
+}
+
+fn absolute(path: PathBuf) -> Result<PathBuf> {
+    std::path::absolute(&path).with_context(|| format!("cannot use `{}`", path.display()))
+}
+
+/// Where the dead letters go. Shares have a file each; objects have names of their own.
+fn place_of_letters(place: Location, share: Option<&ReplayedShare>) -> Result<Location> {
+    let path = match place {
+        Location::Local(path) => path,
+        Location::Objects(address) if address.object().ends_with(".jsonl") => {
+            return Err(usage(
+                format!(
+                    "`{}` would be one object, which cannot grow",
+                    address.object()
+                ),
+                "name a path for --dead-letter, such as az://CONTAINER/letters/: each commit with dead letters has an \
+                 object of its own there",
+            ));
+        }
+        other => return Ok(other),
+    };
+    let path = share.map_or_else(|| path.clone(), |share| share.own(&path));
+    if !path.exists() {
+        ensure_json_lines(
+            &path,
+            "dead letters are",
+            "they can be replayed once the cause is fixed",
+        )?;
+    }
+    absolute(path).map(Location::Local)
 }
 
 /// The feed that a share of a plan is of. The account is the one of the target, or that of a profile.

@@ -17,6 +17,7 @@ use crate::destination::{ExportFiles, PartReader, checksum_text};
 use crate::durable::{is_same_file, is_standard_input};
 use crate::feed::RecordForm;
 use crate::format::{CsvOptions, Format};
+use crate::objects::Address;
 use crate::schema::{Schema, TableLayout};
 use crate::state::model::State;
 
@@ -93,6 +94,22 @@ pub struct Fingerprint {
     pub crc32c: u32,
 }
 
+/// The file `name` of an export.
+pub(super) fn of_export(files: &Arc<dyn ExportFiles>, name: String, length: u64) -> Input {
+    Input {
+        origin: Origin::Export {
+            files: Arc::clone(files),
+            name,
+        },
+        length,
+        csv: None,
+        reading: None,
+        partition_key: None,
+        exported: Exported::default(),
+        declared: None,
+    }
+}
+
 impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.origin {
@@ -163,6 +180,16 @@ impl Input {
             Origin::Export { files, name } => files
                 .address_of(name)
                 .is_ok_and(|own| is_same_file(&own, path)),
+        }
+    }
+
+    /// Whether it is an object directly below this address.
+    pub fn is_below(&self, address: &Address) -> bool {
+        match &self.origin {
+            Origin::Export { files, name } => files
+                .address_of(name)
+                .is_ok_and(|own| own == Path::new(&address.of(name))),
+            Origin::StandardInput | Origin::File(_) => false,
         }
     }
 

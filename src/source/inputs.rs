@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use fs_err as fs;
 
 use super::compressed_later::compressed_later;
@@ -12,7 +12,8 @@ use super::declaration::Declaration;
 use super::exported::{
     Exported, definition_in, definition_of_file, own_states_beside, states_beside,
 };
-use super::input::{CsvForm, Input, Origin, file_name_of};
+use super::input::{CsvForm, Input, Origin, file_name_of, of_export};
+use super::letters::letters_at;
 use super::names::{format_of, without_compression};
 use crate::cli::location::Location;
 use crate::count::count;
@@ -293,7 +294,12 @@ impl Inputs {
         let state = state_at(store.as_ref(), &object)
             .with_context(|| format!("cannot replay the export of `{address}`"))?;
         let Some(state) = state else {
-            let files = objects_without_state(address)?.ok_or_else(|| no_export_at(&object))?;
+            let Some(files) = objects_without_state(address)? else {
+                let letters = letters_at(address)?;
+                ensure!(!letters.is_empty(), no_export_at(&object));
+                self.inputs.extend(letters);
+                return Ok(());
+            };
             return self.add_export(Arc::from(files as Box<dyn ExportFiles>), None, None);
         };
         if state.manifest.entries == 0 && state.sealed.is_empty() {
@@ -502,22 +508,6 @@ fn listed_compressed(files: &Arc<dyn ExportFiles>, entry: &Entry) -> Result<Inpu
         ));
     }
     Ok(of_export(files, found.name, found.length))
-}
-
-/// The file `name` of an export.
-fn of_export(files: &Arc<dyn ExportFiles>, name: String, length: u64) -> Input {
-    Input {
-        origin: Origin::Export {
-            files: Arc::clone(files),
-            name,
-        },
-        length,
-        csv: None,
-        reading: None,
-        partition_key: None,
-        exported: Exported::default(),
-        declared: None,
-    }
 }
 
 /// What a state says about the records of its files.

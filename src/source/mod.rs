@@ -21,6 +21,7 @@ mod frames;
 mod input;
 mod inputs;
 mod jsonl;
+mod letters;
 #[cfg(test)]
 #[path = "../../fuzz/cases/meaning.rs"]
 mod meaning;
@@ -54,6 +55,7 @@ pub(crate) use declaration::heading;
 pub use exported::Exported;
 pub use input::{CsvForm, Fingerprint, Input};
 pub use inputs::{Inputs, SourceDefinition};
+pub use letters::name_of_letters;
 pub(crate) use messages::Messages;
 pub use open::{open, read_json};
 pub use parquet::ParquetRows;

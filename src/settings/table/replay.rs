@@ -1,7 +1,5 @@
 //! What `replay` does.
 
-use std::path::PathBuf;
-
 use time::OffsetDateTime;
 
 use crate::cli::Command;
@@ -13,7 +11,7 @@ use crate::feed::ChangeFeedStart;
 use crate::schema::ColumnList;
 use crate::settings::setting::{Form, Heading, Setting, settings};
 use crate::settings::table::export::TIMES;
-use crate::settings::value::{Value, choice, location, number, path, start, text, time_or_age};
+use crate::settings::value::{Value, choice, location, number, place, start, text, time_or_age};
 
 const REPLAY: &[Command] = &[Command::Replay];
 const REPLAY_OR_COMPARE: &[Command] = &[Command::Replay, Command::Compare];
@@ -330,11 +328,12 @@ settings! {
         .under(Heading::Writing)
         .in_full();
 
-    DEAD_LETTER: PathBuf = Setting::new("dead-letter", path("FILE"))
+    DEAD_LETTER: Location = Setting::new("dead-letter", place("FILE"))
         .help("Append changes that cannot be applied to this file, with the reason, and continue")
         .details(
             "One JSON object per line: reason, origin, and the change as `current`, `previous` and \
-             `metadata`, so that the file can be replayed once the cause is fixed.",
+             `metadata`, so that the file can be replayed once the cause is fixed. A place in an object store, such as \
+             az://CONTAINER/letters/, gets an object for each commit that has some, and can be replayed too.",
         )
         .of(REPLAY)
         .under(Heading::Refusals)

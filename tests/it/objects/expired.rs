@@ -134,15 +134,14 @@ fn an_object_that_was_taken_away_before_it_was_listed_is_put_back_and_never_repa
 
 #[test]
 fn what_may_have_expired_or_been_taken_away_is_named() {
-    let old = |scene: &StoreScene| scene.store.pass(8);
-    let without_time = |scene: &StoreScene| scene.store.stop_clock();
-    let cases: [(fn(&StoreScene), fn(&StoreScene)); 2] = [(|_| {}, old), (without_time, |_| {})];
     for sides in SIDES {
-        for (before, after) in cases {
+        for has_time in [true, false] {
             let scene = scene(sides);
-            before(&scene);
+            if !has_time {
+                scene.store.stop_clock();
+            }
             let (taken, bytes) = take_away(&scene);
-            after(&scene);
+            scene.store.pass(8);
             let ended = scene.go_on();
             let told = [
                 &format!("/{taken}`"),

@@ -17,6 +17,8 @@ mod round_trip;
 mod scripts;
 mod sizes;
 mod speed;
+#[cfg(all(unix, feature = "object-stores"))]
+mod stored_letters;
 mod throttling;
 mod transform;
 mod ttl;
