@@ -68,6 +68,7 @@ mod nearest;
 pub mod objects;
 pub mod observe;
 pub mod process;
+mod proxy;
 pub mod reader;
 mod redact;
 pub mod render;

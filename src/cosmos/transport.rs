@@ -48,9 +48,9 @@ use super::date::date_of;
 use super::options::ConnectOptions;
 use super::traffic::Traffic;
 use super::witness;
+use crate::proxy::Proxies;
 
 pub(super) use detour::Detour;
-use detour::Proxies;
 pub(super) use direct::Direct;
 pub(super) use heard::Heard;
 use primed::Primed;

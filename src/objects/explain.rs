@@ -3,6 +3,7 @@
 use anyhow::anyhow;
 use object_store::Error;
 
+use super::transport::StoppedByProxy;
 use crate::error::with_hint;
 
 const NO_CONTAINER: &[&str] = &["ContainerNotFound", "ContainerBeingDeleted", "NoSuchBucket"];
@@ -119,6 +120,14 @@ pub(super) fn is_of_another_region(text: &str) -> bool {
 
 /// The error of a call that does `verb` to the object or the place `shown`.
 pub(super) fn explained(verb: &str, shown: &str, error: Error) -> anyhow::Error {
+    let stopped = std::iter::successors(Some(&error as &dyn std::error::Error), |cause| {
+        cause.source()
+    })
+    .find_map(|cause| cause.downcast_ref::<StoppedByProxy>());
+    if let Some(StoppedByProxy(fault)) = stopped {
+        let cause = anyhow!(fault.to_string()).context(format!("cannot {verb} `{shown}`"));
+        return with_hint(cause, fault.hint("the store"));
+    }
     let text = error.to_string();
     let of_words = HINTS
         .iter()

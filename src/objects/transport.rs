@@ -1,15 +1,21 @@
-//! The HTTP client of a store, which hears the time in its answers.
+//! The HTTP client of a store, which hears the time in its answers, and names a proxy that does not let requests through.
 
+use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use object_store::ClientOptions;
 use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
+    ReqwestConnector,
 };
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
+use url::Url;
+
+use crate::proxy::{Proxies, ProxyFault};
 
 /// The clock of a store, as its answers show it. The clock of this machine is not asked.
 #[derive(Debug, Default)]
@@ -44,6 +50,7 @@ impl HttpConnector for Connector {
             client,
             container: self.container.clone(),
             clock: Arc::clone(&self.clock),
+            proxies: Proxies::of_system(),
         }))
     }
 }
@@ -53,6 +60,7 @@ struct Transport {
     client: HttpClient,
     container: String,
     clock: Arc<StoreClock>,
+    proxies: Proxies,
 }
 
 impl Transport {
@@ -72,11 +80,54 @@ impl Transport {
     }
 }
 
+impl Transport {
+    /// The error of a request; that of the proxy before the store, if it is why there was no connection.
+    fn with_proxy(&self, url: Option<&Url>, error: HttpError) -> HttpError {
+        let url = url.filter(|_| error.kind() == HttpErrorKind::Connect);
+        let fault = url.and_then(|url| self.proxies.fault_of(url, &error));
+        match fault {
+            Some(fault) => StoppedByProxy(fault).error(),
+            None => error,
+        }
+    }
+}
+
+/// A request that did not get beyond a proxy.
+#[derive(Debug)]
+pub(super) struct StoppedByProxy(pub(super) ProxyFault);
+
+impl StoppedByProxy {
+    /// As the error of a request, which is repeated only if that can help.
+    fn error(self) -> HttpError {
+        let kind = match self.0.is_final() {
+            true => HttpErrorKind::Unknown,
+            false => HttpErrorKind::Connect,
+        };
+        HttpError::new(kind, self)
+    }
+}
+
+impl fmt::Display for StoppedByProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for StoppedByProxy {}
+
 #[async_trait]
 impl HttpService for Transport {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let is_to_store = self.is_to_store(&request);
-        let answer = self.client.execute(request).await?;
+        let url = Url::parse(&request.uri().to_string()).ok();
+        let answer = match self.client.execute(request).await {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.with_proxy(url.as_ref(), error)),
+        };
+        let status = answer.status().as_u16();
+        if let Some(fault) = url.and_then(|url| self.proxies.fault_of_status(&url, status)) {
+            return Err(StoppedByProxy(fault).error());
+        }
         let date = answer.headers().get("date").filter(|_| is_to_store);
         if let Some(date) = date.and_then(|date| date.to_str().ok()) {
             self.clock.hear(date);

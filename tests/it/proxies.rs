@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::Command;
 
 use crate::closed_port::ClosedPort;
-use crate::command::{Ended, cosmos_tail, fail, succeed};
+use crate::command::{Ended, cosmos_tail, fail, run, succeed};
 use crate::gateway::KEY;
 use crate::store_scene::StoreScene;
 use crate::tunnel::Tunnel;
@@ -125,5 +125,69 @@ fn requests_to_a_store_go_through_the_proxy_but_those_to_hosts_of_no_proxy_do_no
         reach(&mut scene.next_command());
         reach(&mut scene.next_command());
         scene.judge().unwrap();
+    }
+}
+
+#[test]
+fn a_proxy_before_a_store_that_refuses_is_named_too() {
+    let closed = ClosedPort::new();
+    let wants_password = proxy("407 Proxy Authentication Required");
+    let refuses = proxy("403 Forbidden");
+    let of_azure = "shop.blob.core.windows.net:443";
+    for (variable, port, is_plain, cause, hint) in [
+        (
+            "HTTPS_PROXY",
+            wants_password,
+            false,
+            "requires a user name and a password".to_owned(),
+            "set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT".to_owned(),
+        ),
+        (
+            "HTTP_PROXY",
+            wants_password,
+            true,
+            "requires a user name and a password".to_owned(),
+            "set HTTP_PROXY=http://USER:PASSWORD@HOST:PORT".to_owned(),
+        ),
+        (
+            "ALL_PROXY",
+            refuses,
+            false,
+            format!("refuses a connection to {of_azure}"),
+            format!(
+                "ask for {of_azure} to be allowed by the proxy; or, if it can be reached without one, unset ALL_PROXY \
+                 or add the host to NO_PROXY"
+            ),
+        ),
+        (
+            "https_proxy",
+            closed.number(),
+            false,
+            "cannot be reached".to_owned(),
+            "check https_proxy; if the store can be reached without a proxy, unset it or add the host to NO_PROXY"
+                .to_owned(),
+        ),
+    ] {
+        let mut command = cosmos_tail();
+        command
+            .env("COSMOS_TAIL_IMPATIENT", "1")
+            .env("AZURE_STORAGE_ACCOUNT_NAME", "shop")
+            .env("AZURE_STORAGE_ACCOUNT_KEY", KEY)
+            .env(variable, format!("http://ada:s3cr3t@127.0.0.1:{port}"))
+            .args(["verify", "az://lake/orders/"]);
+        if is_plain {
+            command
+                .env("AZURE_STORAGE_USE_EMULATOR", "true")
+                .env("AZURITE_BLOB_STORAGE_URL", "http://store.invalid");
+        }
+        let ended = run(&mut command);
+        let words: Vec<&str> = ended.stderr.split_whitespace().collect();
+        let said = words.join(" ");
+        assert_eq!(ended.code, Some(1), "{said}");
+        let cause = format!("the proxy http://127.0.0.1:{port} ({variable}) {cause} hint: {hint}");
+        assert!(said.ends_with(&cause), "{cause}\n{said}");
+        for secret in ["ada", "s3cr3t"] {
+            assert!(!said.contains(secret), "{said}");
+        }
     }
 }
