@@ -269,6 +269,10 @@ impl Destination for Local {
         self.partitions.is_past(part)
     }
 
+    fn has_past(&self) -> bool {
+        self.partitions.has_past()
+    }
+
     fn make_durable(&self, parts: &[Unsynced]) -> Result<()> {
         let mut files = Vec::with_capacity(parts.len());
         let mut has_new_names = false;

@@ -58,7 +58,6 @@ pub use part::{
     optional_checksum_text,
 };
 pub use partition::{Partition, PartitionBy, split_name, tables_of};
-pub use partitions::PartitionClock;
 pub use place::{Place, at};
 pub use receipt::{PartReceipt, Receipt, Written};
 pub use recover::{NeedsRepair, Recovery, may_be_unknown};

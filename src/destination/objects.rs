@@ -545,6 +545,10 @@ impl Destination for Objects {
         self.partitions.is_past(part)
     }
 
+    fn has_past(&self) -> bool {
+        self.partitions.has_past()
+    }
+
     fn make_durable(&self, parts: &[Unsynced]) -> Result<()> {
         for part in parts {
             self.uploads.wait_for(part.id)?;

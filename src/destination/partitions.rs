@@ -6,30 +6,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::part::PartId;
 use super::partition::{Partition, PartitionBy};
 
-/// Notices that the time of open parts has passed.
-#[derive(Debug)]
-pub struct PartitionClock {
-    by: PartitionBy,
-    open: Partition,
-}
-
-impl PartitionClock {
-    /// That of a table, whose open files are in these partitions.
-    pub fn new(by: PartitionBy, mut open: impl Iterator<Item = Partition>) -> Self {
-        let now = by.now();
-        Self {
-            by,
-            open: open.find(|partition| *partition != now).unwrap_or(now),
-        }
-    }
-
-    /// Whether the time has passed since the last call that said so.
-    pub fn has_passed(&mut self) -> bool {
-        let now = self.by.now();
-        std::mem::replace(&mut self.open, now) != now
-    }
-}
-
 /// The partitions of the parts that this process writes.
 #[derive(Debug, Default)]
 pub(super) struct Partitions {
@@ -80,6 +56,15 @@ impl Partitions {
             return false;
         };
         self.of(part) != Some(by.now())
+    }
+
+    /// Whether the time of a part has passed that is not published.
+    pub(super) fn has_past(&self) -> bool {
+        let Some(by) = self.by else {
+            return false;
+        };
+        let now = by.now();
+        self.open().values().any(|partition| *partition != now)
     }
 
     /// These parts are published.

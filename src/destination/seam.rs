@@ -212,6 +212,11 @@ pub trait Destination: ExportFiles {
         false
     }
 
+    /// Whether that is so of a part that is open.
+    fn has_past(&self) -> bool {
+        false
+    }
+
     /// Makes durable what was appended to these parts up to the receipts that name them.
     ///
     /// # Errors

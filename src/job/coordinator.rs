@@ -20,7 +20,7 @@ use super::timers::{interval, tick};
 use super::uncommitted::Uncommitted;
 use super::watch::{Watch, WatchEnd, watch_end};
 use super::{Connected, sample};
-use crate::destination::{Destination, FileState, Kind, PartitionClock, Recovery};
+use crate::destination::{Destination, Kind, Recovery};
 use crate::error::ExitCode;
 use crate::failpoint;
 use crate::feed::page::Page;
@@ -100,8 +100,9 @@ pub(super) struct Coordinator<'a> {
     commits_within_files: bool,
     stop: CancellationToken,
     reloads: Reloads,
-    /// What has the files of a partitioned table finished when their time has passed.
-    partitions: Option<PartitionClock>,
+    /// Whether files are finished when the time of their partition has passed.
+    has_partitions: bool,
+    destination: Arc<dyn Destination>,
 }
 
 impl<'a> Coordinator<'a> {
@@ -159,10 +160,8 @@ impl<'a> Coordinator<'a> {
             commits_within_files: commits_within_files(&state, job.destination.as_ref()),
             stop: shutdown.child_token(),
             reloads: shutdown.reload_requests(),
-            partitions: state.options.partition_by.map(|by| {
-                let open = state.series.iter().filter_map(|one| one.open.as_ref());
-                PartitionClock::new(by, open.filter_map(FileState::partition))
-            }),
+            has_partitions: state.options.partition_by.is_some(),
+            destination: Arc::clone(&job.destination),
         };
         this.committed(Committed {
             published: 0,
@@ -232,7 +231,7 @@ impl<'a> Coordinator<'a> {
             .settings
             .rotate_interval_ms
             .map(|milliseconds| interval(Duration::from_millis(milliseconds)));
-        let mut partition_timer = self.partitions.as_ref().map(|_| interval(PARTITION_LOOK));
+        let mut partition_timer = self.has_partitions.then(|| interval(PARTITION_LOOK));
         let mut progress_timer = interval(PROGRESS_INTERVAL);
         loop {
             self.announce().await?;
@@ -247,9 +246,9 @@ impl<'a> Coordinator<'a> {
                 () = tick(&mut rotation_timer), if self.uncommitted.has_rows_to_rotate => {
                     self.rotate()?;
                 }
-                () = tick(&mut partition_timer), if self.uncommitted.has_rows_to_rotate => {
-                    if self.partitions.as_mut().is_some_and(PartitionClock::has_passed) {
-                        self.commit_soon()?;
+                () = tick(&mut partition_timer), if self.commit.is_idle() => {
+                    if self.destination.has_past() {
+                        self.begin_commit()?;
                     }
                 }
                 () = self.reloads.next() => self.reload()?,

@@ -167,6 +167,32 @@ fn a_file_that_is_open_when_the_hour_ends_is_finished() {
     assert_eq!(copy.latest().len(), 10);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_is_finished_though_the_hour_ends_during_a_commit() {
+    use crate::command::{interrupt, spawn, wait};
+
+    let (gateway, _container) = filled(1, 40);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let clock = Clock::new(directory.path());
+    let mut follow = export(&gateway, &out);
+    follow.args(["--follow", "--partition-by", "hour"]);
+    // Nothing else than the hour begins a commit after the one for the page, which takes seconds.
+    follow.args(["--poll-interval", "20ms", "--checkpoint-interval", "1h"]);
+    follow.args(["--checkpoint-bytes", "1"]);
+    follow.env(
+        "COSMOS_TAIL_FAILPOINTS",
+        "state.rename=1*off->1*sleep(5000)->off",
+    );
+    let child = spawn(clock.is_of(&mut follow));
+    wait_for_open(&out, 1, 40);
+    clock.set_hours(1);
+    wait_for(&out, &["dt=2031-03-14/hour=22/orders-00000-000001.jsonl"]);
+    interrupt(&child);
+    assert_eq!(wait(child).code, Some(130));
+}
+
 #[test]
 fn a_run_that_is_killed_is_resumed_in_another_partition() {
     let steps = [
