@@ -376,6 +376,8 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--parameter', '--parameter', [CompletionResultType]::ParameterName, 'The value of a parameter of the query; once for each')
             [CompletionResult]::new('--partition-key', '--partition-key', [CompletionResultType]::ParameterName, 'Query only this partition key; once for each level of a hierarchical key')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Start: `beginning`, a time, or an age such as 10m')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the columns to a file or an object')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the columns to a file or an object')
             [CompletionResult]::new('--columns', '--columns', [CompletionResultType]::ParameterName, 'Columns, such as id,customer.name,total:double')
             [CompletionResult]::new('--sample', '--sample', [CompletionResultType]::ParameterName, 'Infer columns from this many pages of each range')
             [CompletionResult]::new('--diff', '--diff', [CompletionResultType]::ParameterName, 'Compare the documents with the columns of an export or a file')

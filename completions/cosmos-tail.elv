@@ -366,6 +366,8 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
             cand --parameter 'The value of a parameter of the query; once for each'
             cand --partition-key 'Query only this partition key; once for each level of a hierarchical key'
             cand --from 'Start: `beginning`, a time, or an age such as 10m'
+            cand -o 'Write the columns to a file or an object'
+            cand --output 'Write the columns to a file or an object'
             cand --columns 'Columns, such as id,customer.name,total:double'
             cand --sample 'Infer columns from this many pages of each range'
             cand --diff 'Compare the documents with the columns of an export or a file'

@@ -405,6 +405,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l query
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l parameter -d 'The value of a parameter of the query; once for each' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l partition-key -d 'Query only this partition key; once for each level of a hierarchical key' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l from -d 'Start: `beginning`, a time, or an age such as 10m' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -s o -l output -d 'Write the columns to a file or an object' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l columns -d 'Columns, such as id,customer.name,total:double' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l sample -d 'Infer columns from this many pages of each range' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand schema" -l diff -d 'Compare the documents with the columns of an export or a file' -r -F

@@ -1,10 +1,9 @@
 //! The fixed choices that flags offer.
 
-use std::path::PathBuf;
-
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use crate::cli::location::Location;
 use crate::feed::RecordForm;
 
 /// Priorities of requests.
@@ -159,8 +158,8 @@ pub enum SchemaSource {
     Infer,
     /// There are no columns for fields.
     Raw,
-    /// From a file.
-    File(PathBuf),
+    /// From a file, or an object.
+    File(Location),
 }
 
 /// What the sources of a replay hold.

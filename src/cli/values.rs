@@ -301,7 +301,7 @@ pub fn schema_source(text: &str) -> Parsed<SchemaSource> {
         "infer" => Ok(SchemaSource::Infer),
         "raw" => Ok(SchemaSource::Raw),
         "" => Err("expected `infer`, `raw` or a file".to_owned()),
-        file => path(file).map(SchemaSource::File),
+        file => place(file).map(SchemaSource::File),
     }
 }
 

@@ -22,11 +22,7 @@ pub(super) async fn run(
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
     if let Some(named) = given.typed(&table::SCHEMA_PLAN) {
-        return columns_of_plan(
-            &plan_place::read(&named)?,
-            given.is_on(&table::AS_ARROW),
-            report,
-        );
+        return columns_of_plan(&plan_place::read(&named)?, &given, report);
     }
     let given = given.with_profile(account.profile()?);
     let plan = SchemaPlan::new(&given)?;
@@ -48,19 +44,22 @@ pub(super) async fn run(
 }
 
 /// Prints the columns of a plan. Those of its documents as text, as `--schema` takes them; all of them as Arrow.
-fn columns_of_plan(plan: &PlanFile, as_arrow: bool, report: &Report) -> Result<ExitCode> {
+fn columns_of_plan(plan: &PlanFile, given: &Given, report: &Report) -> Result<ExitCode> {
     let none = || {
         usage(
             "the files of the plan have no columns",
             "only plans with --format csv, parquet or arrow have columns",
         )
     };
-    if as_arrow {
+    if given.is_on(&table::AS_ARROW) {
         report.print_bytes(&plan.arrow_schema()?.ok_or_else(none)?)?;
         return Ok(ExitCode::Done);
     }
     match plan.layout().ok_or_else(none)? {
-        TableLayout::Columns { schema, .. } => report.print_schema(schema)?,
+        TableLayout::Columns { schema, .. } => {
+            let output = given.typed(&table::SCHEMA_OUTPUT);
+            job::write_columns(schema, output.as_ref(), report)?;
+        }
         TableLayout::Raw => {
             return Err(usage(
                 "the plan is one of raw documents, whose columns are the same for each container",

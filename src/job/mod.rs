@@ -1,6 +1,7 @@
 //! Wires up a job: reader → sink → ledger, from the first commit to the last.
 
 mod buffers;
+mod columns_file;
 mod commit_slot;
 mod coordinator;
 mod database;
@@ -27,6 +28,7 @@ mod uncommitted;
 mod watch;
 
 pub(crate) use buffers::{EVENTS, buffered_bytes};
+pub use columns_file::write_columns;
 pub use database::{ConnectedAccount, database};
 pub use drift::diff;
 pub(crate) use handed_over::{ensure_new_state, write_state_of_tail};

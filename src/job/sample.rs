@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::Connected;
 use super::buffers::{EVENTS, buffered_bytes};
+use super::columns_file::write_columns;
 use super::query::ask;
 use crate::cosmos::cursor::{FeedRequest, PageSource};
 use crate::cosmos::epk::partition_key;
@@ -186,7 +187,7 @@ pub async fn schema(
     }
     let inferred = sample.inference.finish();
     report_inferred(&inferred, &sample.origin(), report);
-    report.print_schema(&inferred.schema)?;
+    write_columns(&inferred.schema, plan.output.as_ref(), report)?;
     Ok(ExitCode::Done)
 }
 

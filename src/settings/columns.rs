@@ -11,11 +11,13 @@ use super::setting::Row;
 use super::table;
 use crate::cli::Command;
 use crate::cli::choices::{SchemaSource, SystemFields};
+use crate::cli::location::Location;
 use crate::destination::find_state;
 use crate::durable::shown_path;
 use crate::error::{Annotate, ExitCode, usage};
 use crate::feed::ChangeFeedStart;
 use crate::format::Format;
+use crate::objects;
 use crate::schema::{InferenceOptions, Schema, TableForm, TableLayout, file};
 use crate::state;
 use crate::state::model::{Settings, State};
@@ -46,6 +48,8 @@ pub struct SchemaPlan {
     pub diff: Option<PathBuf>,
     /// The query whose rows are sampled instead of documents.
     pub query: Option<QueryPlan>,
+    /// Where to write the columns; none for standard output.
+    pub output: Option<Location>,
 }
 
 /// The columns that documents are compared with.
@@ -166,11 +170,11 @@ impl ColumnsPlan {
                 }
                 Some(TableLayout::Raw)
             }
-            SchemaSource::File(path) => {
+            SchemaSource::File(place) => {
                 refuse_inference(given, "a schema file")?;
                 Some(TableLayout::Columns {
-                    schema: read_file(
-                        &path,
+                    schema: read_columns(
+                        &place,
                         "--schema takes `infer`, `raw` or a file that `cosmos-tail schema` printed",
                     )?,
                     without_system_fields,
@@ -220,6 +224,7 @@ impl SchemaPlan {
             settings,
             diff: given.typed(&table::DIFF),
             query,
+            output: given.typed(&table::SCHEMA_OUTPUT),
         })
     }
 }
@@ -281,23 +286,40 @@ fn refuse_inference(given: &Given, source: &str) -> Result<()> {
     }
 }
 
+/// Reads a file of columns, or an object. `hint` says what to name instead, if it cannot be read.
+fn read_columns(place: &Location, hint: &'static str) -> Result<Schema> {
+    let Location::Objects(address) = place else {
+        return read_file(place.path().unwrap_or(Path::new("-")), hint);
+    };
+    let shown = address.object();
+    let (parent, name) = address.split_name();
+    let found = objects::read(&parent, name);
+    let found = found.with_context(|| format!("cannot read the schema file `{shown}`"))?;
+    let content = found.ok_or_else(|| usage(format!("there is no object `{shown}`"), hint))?;
+    parse(&content, &shown)
+}
+
 /// Reads a file of columns. `hint` says what to name instead, if it cannot be read.
 fn read_file(path: &Path, hint: &'static str) -> Result<Schema> {
-    const FORM: &str = "it must have one `PATH TYPE` per line, as `cosmos-tail schema` prints";
-    let shown = path.display();
+    let shown = path.display().to_string();
     let mut content = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content))
         .with_context(|| format!("cannot read the schema file `{shown}`"))
         .exit_code(ExitCode::Usage)
         .hint(hint)?;
+    parse(&content, &shown)
+}
+
+fn parse(content: &[u8], shown: &str) -> Result<Schema> {
+    const FORM: &str = "it must have one `PATH TYPE` per line, as `cosmos-tail schema` prints";
     if content.len() as u64 > MAX_FILE_BYTES {
         return Err(usage(
             format!("the schema file `{shown}` is larger than 16 MiB"),
             FORM,
         ));
     }
-    file::parse(&content)
+    file::parse(content)
         .map_err(|error| usage(format!("the schema file `{shown}` is wrong: {error}"), FORM))
 }
 

@@ -24,6 +24,16 @@ settings! {
         .of(&[Command::Schema])
         .brief("Start: `beginning`, a time, or an age such as 10m");
 
+    SCHEMA_OUTPUT: Location = Setting::new("output", location("FILE"))
+        .help(
+            "Write the columns to this file, or to an object such as s3://BUCKET/columns.txt, instead of standard output; what \
+             exists is never replaced",
+        )
+        .short('o')
+        .conflicts(&["diff", "arrow"])
+        .of(&[Command::Schema])
+        .brief("Write the columns to a file or an object");
+
     SCHEMA: SchemaSource = Setting::new("schema", Value::new("infer|raw|FILE", values::schema_source))
         .help(
             "`infer` the columns from a sample, read them from a FILE as `schema` prints it, or write the \
@@ -31,7 +41,8 @@ settings! {
         )
         .details(
             "Values that fit no column are kept in the column `_extra`, as JSON. The columns stay the same \
-             as long as the export lives, across every `resume`.",
+             as long as the export lives, across every `resume`. A FILE can be an object, such as \
+             az://CONTAINER/columns.txt.",
         )
         .default("infer")
         .conflicts(&["columns"])
