@@ -180,8 +180,8 @@ fn a_failed_part_that_is_taken_for_an_acknowledged_one_is_found() {
 }
 
 #[test]
-fn exports_that_are_killed_at_random_are_resumed() {
-    each(5, |_| kills(10, fastrand::u64(..1 << 48)));
+fn exports_that_are_killed_five_hundred_times_at_random_are_resumed() {
+    each(50, |_| kills(10, fastrand::u64(..1 << 48)));
 }
 
 #[test]
