@@ -4,6 +4,7 @@
 mod careless;
 mod columns;
 mod expired;
+mod partitioned;
 mod rig;
 mod shards;
 mod sides;

@@ -1,5 +1,7 @@
 //! Tables that are partitioned by the time at which their files were begun.
 
+mod kinds;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};

@@ -15,35 +15,40 @@ ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
 
-def of_pyarrow(kind):
+def files_of_pyarrow(kind):
     if kind == "s3":
         endpoint = urlparse(os.environ["AWS_ENDPOINT_URL"])
-        files = pyarrow.fs.S3FileSystem(
+        return pyarrow.fs.S3FileSystem(
             access_key="test", secret_key="test", region="us-east-1",
             scheme=endpoint.scheme, endpoint_override=endpoint.netloc,
         )
-    else:
-        endpoint = urlparse(os.environ["AZURITE_BLOB_STORAGE_URL"])
-        files = pyarrow.fs.AzureFileSystem(
-            ACCOUNT, account_key=KEY,
-            blob_storage_authority=endpoint.netloc, blob_storage_scheme=endpoint.scheme,
-            dfs_storage_authority=endpoint.netloc, dfs_storage_scheme=endpoint.scheme,
-        )
+    endpoint = urlparse(os.environ["AZURITE_BLOB_STORAGE_URL"])
+    return pyarrow.fs.AzureFileSystem(
+        ACCOUNT, account_key=KEY,
+        blob_storage_authority=endpoint.netloc, blob_storage_scheme=endpoint.scheme,
+        dfs_storage_authority=endpoint.netloc, dfs_storage_scheme=endpoint.scheme,
+    )
+
+
+def of_pyarrow(kind):
     # Names that begin with `_` are left out, as by other readers of tables.
-    return pyarrow.dataset.dataset("lake/orders", filesystem=files, format="parquet")
+    return pyarrow.dataset.dataset("lake/orders", filesystem=files_of_pyarrow(kind), format="parquet")
 
 
-def of_polars(kind):
+def options_of_polars(kind):
     if kind == "s3":
-        options = {
+        return {
             "aws_endpoint_url": os.environ["AWS_ENDPOINT_URL"], "aws_access_key_id": "test",
             "aws_secret_access_key": "test", "aws_region": "us-east-1", "aws_allow_http": "true",
         }
-    else:
-        options = {
-            "account_name": ACCOUNT, "account_key": KEY, "allow_http": "true",
-            "endpoint": f"{os.environ['AZURITE_BLOB_STORAGE_URL']}/{ACCOUNT}",
-        }
+    return {
+        "account_name": ACCOUNT, "account_key": KEY, "allow_http": "true",
+        "endpoint": f"{os.environ['AZURITE_BLOB_STORAGE_URL']}/{ACCOUNT}",
+    }
+
+
+def of_polars(kind):
+    options = options_of_polars(kind)
     return polars.scan_parquet(f"{kind}://lake/orders/*.parquet", storage_options=options)
 
 
@@ -71,6 +76,26 @@ def of_duckdb(kind):
     return database.sql(f"select distinct id from '{kind}://lake/orders/*.parquet'").fetchall()
 
 
+def check_partitions(kind):
+    """A table with `--partition-by hour` has the columns `dt` and `hour`, from the names of its directories."""
+    files, options = files_of_pyarrow(kind), options_of_polars(kind)
+    dataset = pyarrow.dataset.dataset("lake/hours", filesystem=files, format="parquet", partitioning="hive")
+    table = dataset.to_table(columns=["id", "dt", "hour"])
+    scanned = polars.scan_parquet(f"{kind}://lake/hours/**/*.parquet", storage_options=options, hive_partitioning=True)
+    frame = scanned.select("id", "dt", "hour").collect()
+    in_duckdb = duckdb.sql("select id, dt, hour from dataset").fetchall()
+    for name, rows in [
+        ("pyarrow", table.to_pylist()),
+        ("polars", frame.to_dicts()),
+        ("DuckDB over pyarrow", [dict(zip(("id", "dt", "hour"), row)) for row in in_duckdb]),
+    ]:
+        check(f"{name}, {kind}, in partitions", [row["id"] for row in rows])
+        found = {(str(row["dt"]), int(row["hour"])) for row in rows}
+        # The export takes seconds, so an hour can end during it.
+        assert 1 <= len(found) <= 2, found
+        assert all(dt.startswith("20") and 0 <= hour < 24 for dt, hour in found), found
+
+
 def check(name, ids):
     assert len(set(ids)) == DOCUMENTS, f"{name}: {len(set(ids))} ids"
     print(f"{name}: {len(ids)} rows")
@@ -86,6 +111,7 @@ def main():
     check(f"DuckDB over pyarrow, {kind}", [id for (id,) in duckdb.sql("select id from dataset").fetchall()])
     if (found := of_duckdb(kind)) is not None:
         check(f"DuckDB, {kind}", [id for (id,) in found])
+    check_partitions(kind)
 
 
 main()
