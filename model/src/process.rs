@@ -369,6 +369,15 @@ impl Process {
                 self.next.aborts.remove(0);
                 self.phase = Phase::Ready;
             }
+            (Phase::Completing, _) if manner.has(Defect::NotLookedAt) => {
+                self.phase = Phase::Listing;
+            }
+            (Phase::Completing, Some(Reply::Refused)) if manner.has(Defect::RefusedIsGone) => {
+                let object = self.next.sealed.remove(0);
+                self.next.position = object.start;
+                self.next.next_batch = object.batch;
+                self.commit();
+            }
             (Phase::Completing, reply) => {
                 let was_refused = reply == Some(Reply::Refused);
                 self.phase = Phase::Heading {

@@ -27,6 +27,10 @@ pub enum Defect {
     AbortedFirst,
     /// 5: that an object is listed is committed before the manifest has it.
     ListedLate,
+    /// 6: the object is not looked at after its upload was completed: the call is taken for done.
+    NotLookedAt,
+    /// 6: that completing is refused is taken for an upload that is gone, and its span is read again.
+    RefusedIsGone,
     /// 7: the manifest has the claim of who wrote it.
     SignedManifest,
     /// 7: the manifest is not looked at before an upload is completed.
@@ -39,7 +43,7 @@ pub enum Defect {
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::NoCondition,
         Self::SharedNames,
         Self::FixedClaim,
@@ -52,6 +56,8 @@ impl Defect {
         Self::Unacknowledged,
         Self::AbortedFirst,
         Self::ListedLate,
+        Self::NotLookedAt,
+        Self::RefusedIsGone,
         Self::SignedManifest,
         Self::ManifestUnread,
         Self::ExistsIsOurs,
