@@ -48,16 +48,11 @@ pub mod clock;
 pub mod command;
 pub mod compare;
 pub mod cosmos;
-mod count;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod destination;
 pub mod durable;
-pub mod error;
-pub mod escape;
 pub mod failpoint;
-pub mod feed;
-pub mod format;
 pub mod infrastructure;
 pub mod job;
 pub mod lag;
@@ -71,10 +66,8 @@ pub mod process;
 mod proxy;
 pub mod reader;
 mod redact;
-pub mod render;
 pub mod replay;
 pub mod report;
-pub mod schema;
 pub mod settings;
 mod share;
 pub mod signal;
@@ -83,4 +76,7 @@ pub mod source;
 pub mod state;
 pub mod verify;
 pub mod version;
-mod width;
+
+pub use cosmos_tail_documents::{error, escape, feed, format, render, schema};
+
+use cosmos_tail_documents::{count, width};

@@ -5,7 +5,15 @@ use std::path::Path;
 use super::pages::pages;
 
 /// Where the source lies.
-const ROOTS: [&str; 6] = ["src/", "tests/", "benches/", "fuzz/", ".ci/", "packaging/"];
+const ROOTS: [&str; 7] = [
+    "src/",
+    "documents/src/",
+    "tests/",
+    "benches/",
+    "fuzz/",
+    ".ci/",
+    "packaging/",
+];
 
 /// The places that a page names, each with its line.
 fn places(markdown: &str) -> Vec<(usize, String)> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::tree::{CRATE, LIBRARY, ModuleId, Name, Tree};
+use super::tree::{CRATES, LIBRARY, ModuleId, Name, Tree};
 
 /// Where a path leads. A name can mean several things: a module and a function, or the same item under
 /// several `cfg`s.
@@ -53,7 +53,7 @@ impl Tree {
         {
             found = match self.look_up_outwards(from, first, trail) {
                 Some(found) => found,
-                None if first == CRATE => Found {
+                None if CRATES.contains(&first.as_str()) => Found {
                     ends: vec![End::Module(LIBRARY)],
                     ..Found::default()
                 },

@@ -10,8 +10,8 @@ use syn::{Attribute, Expr, Item, ItemMod, ItemUse, Lit, Meta, Stmt, UseTree, Vis
 
 use super::tokens::{TokenPath, paths, paths_in_string, paths_in_strings};
 
-/// The name of the library's crate in paths.
-pub(super) const CRATE: &str = "cosmos_tail";
+/// The names of the library in paths: its own, and that of the crate whose modules it passes on.
+pub(super) const CRATES: [&str; 2] = ["cosmos_tail", "cosmos_tail_documents"];
 
 pub(super) type ModuleId = usize;
 
@@ -86,6 +86,10 @@ impl Tree {
                 let module = tree.add_module(None, Some(root.to_owned()), file);
                 tree.parse(module, &content, PathBuf::from("src"), text);
             }
+        }
+        // Its modules are the library's too, which passes them on.
+        if let Some(content) = text("documents/src/lib.rs") {
+            tree.parse(LIBRARY, &content, PathBuf::from("documents/src"), text);
         }
         tree
     }
@@ -435,7 +439,10 @@ fn leaves_of(tree: &UseTree, before: &[String], leaves: &mut Vec<Leaf>) {
 
 /// The segments of a path that may lead into this crate: none for `::other_crate::…`.
 fn inside(segments: Vec<String>, is_global: bool) -> Option<Vec<String>> {
-    let is_inside = !is_global || segments.first().is_some_and(|first| first == CRATE);
+    let is_inside = !is_global
+        || segments
+            .first()
+            .is_some_and(|first| CRATES.contains(&first.as_str()));
     is_inside.then_some(segments)
 }
 

@@ -115,7 +115,7 @@ fn run_end(bytes: &[u8], start: usize) -> usize {
 ///
 /// UTF-8 cannot represent a lone surrogate. It becomes the three bytes that UTF-8 would use (WTF-8), so that
 /// [`write_string`] can write the same escape back.
-pub(crate) fn decode_string(json: &[u8]) -> Cow<'_, [u8]> {
+pub fn decode_string(json: &[u8]) -> Cow<'_, [u8]> {
     let inner = match json {
         [b'"', inner @ .., b'"'] => inner,
         inner => inner,

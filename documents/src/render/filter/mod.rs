@@ -77,11 +77,7 @@ impl Filter {
     ///
     /// A message for the user, safe for a terminal, at most a few hundred bytes long. `on_output` was called for
     /// the outputs before the error.
-    pub(crate) fn run(
-        &self,
-        json: &[u8],
-        mut on_output: impl FnMut(&[u8]),
-    ) -> Result<usize, String> {
+    pub fn run(&self, json: &[u8], mut on_output: impl FnMut(&[u8])) -> Result<usize, String> {
         let input = values::read(json)?;
         let context = Ctx::<JustLut<Val>>::new(&self.program.lut, Vars::new([]));
         let (mut text, mut bytes, mut outputs) = (Vec::new(), 0usize, 0usize);

@@ -24,7 +24,7 @@
 //! [`Filter`] replaces the change with the outputs of a program: each on its own line, on a terminal in
 //! colour but without columns. If there is no output, nothing is shown.
 
-pub(crate) mod change;
+pub mod change;
 mod columns;
 mod diff;
 mod envelope;
@@ -41,10 +41,10 @@ mod property_tests;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use diff::{Difference, differences};
+pub use diff::{Difference, differences};
 pub use fields::Fields;
 pub use filter::{Filter, MAX_DEPTH, MAX_OUTPUT_BYTES, MAX_OUTPUTS};
-pub(crate) use tokens::decode_string;
+pub use tokens::decode_string;
 
 use std::borrow::Cow;
 

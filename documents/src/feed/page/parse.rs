@@ -154,7 +154,7 @@ fn split(body: &[u8], items: &mut Vec<Item>, rows: Rows) -> Result<OwnMembers, F
 }
 
 /// The result of `scan` if `text` is UTF-8; otherwise the first of the two faults.
-pub(crate) fn checked<'a, T>(
+pub fn checked<'a, T>(
     text: &'a [u8],
     scan: impl FnOnce(&mut Scanner<'a>) -> Result<T, Fault>,
 ) -> Result<T, Fault> {

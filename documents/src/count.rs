@@ -3,17 +3,17 @@
 use indicatif::HumanCount;
 
 /// A count with its noun, such as `1 range` or `1,234 changes`.
-pub(crate) fn count(number: u64, one: &str) -> String {
+pub fn count(number: u64, one: &str) -> String {
     format!("{} {}", HumanCount(number), noun(number, one))
 }
 
 /// The same without separators, such as `1234 bytes`: a figure that is compared with that of another program.
-pub(crate) fn exactly(number: u64, one: &str) -> String {
+pub fn exactly(number: u64, one: &str) -> String {
     format!("{number} {}", noun(number, one))
 }
 
 /// Names in a sentence: `a`, `a and b`, `a, b and c`.
-pub(crate) fn listed(names: &[&str]) -> String {
+pub fn listed(names: &[&str]) -> String {
     match names {
         [] => String::new(),
         [one] => (*one).to_owned(),
@@ -22,12 +22,12 @@ pub(crate) fn listed(names: &[&str]) -> String {
 }
 
 /// `was` or `were`.
-pub(crate) fn was(number: u64) -> &'static str {
+pub fn was(number: u64) -> &'static str {
     if number == 1 { "was" } else { "were" }
 }
 
 /// `it` or `them`.
-pub(crate) fn them(number: u64) -> &'static str {
+pub fn them(number: u64) -> &'static str {
     if number == 1 { "it" } else { "them" }
 }
 

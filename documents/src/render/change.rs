@@ -8,10 +8,10 @@ use super::tokens::{decode_string, write_string};
 use crate::feed::page::{ItemRef, Metadata, OperationType, members, whole};
 
 /// The path of a partition key in a document, as a list of names.
-pub(crate) type KeyPath = Vec<String>;
+pub type KeyPath = Vec<String>;
 
 /// Splits the path of a partition key as a container defines it: `/customer/"a/b"`.
-pub(crate) fn parse_key_path(path: &str) -> KeyPath {
+pub fn parse_key_path(path: &str) -> KeyPath {
     let mut names = Vec::new();
     let mut rest = path.strip_prefix('/').unwrap_or(path);
     while !rest.is_empty() {
@@ -27,21 +27,24 @@ pub(crate) fn parse_key_path(path: &str) -> KeyPath {
 
 /// A change, with everything looked up once.
 #[derive(Debug, Default)]
-pub(crate) struct Change<'a> {
+pub struct Change<'a> {
     /// The document after the change; none if the item is gone.
-    pub(crate) document: Option<&'a [u8]>,
-    pub(crate) metadata: Metadata<'a>,
+    pub document: Option<&'a [u8]>,
+    /// What the service says of the change.
+    pub metadata: Metadata<'a>,
     /// The JSON text of the document's `_lsn`, if it is a number that fits.
     pub(super) document_lsn: Option<u64>,
     /// The document's `_ts`, in seconds since the Unix epoch.
-    pub(crate) document_ts: Option<i64>,
+    pub document_ts: Option<i64>,
     /// The JSON text of the document's id. For a deleted one it comes from the metadata or the previous version.
-    pub(crate) id: Option<&'a [u8]>,
-    pub(crate) previous: Option<&'a [u8]>,
+    pub id: Option<&'a [u8]>,
+    /// The previous version of the document, where the feed has it.
+    pub previous: Option<&'a [u8]>,
 }
 
 impl<'a> Change<'a> {
-    pub(crate) fn of(item: ItemRef<'a>) -> Self {
+    /// Looks up what an item of a page says.
+    pub fn of(item: ItemRef<'a>) -> Self {
         let mut change = Self {
             metadata: item.metadata().unwrap_or_default(),
             previous: item.previous(),
@@ -58,7 +61,7 @@ impl<'a> Change<'a> {
     }
 
     /// What a document alone shows.
-    pub(crate) fn of_document(document: &'a [u8]) -> Self {
+    pub fn of_document(document: &'a [u8]) -> Self {
         let mut change = Self {
             document: Some(document),
             ..Self::default()
@@ -85,7 +88,8 @@ impl<'a> Change<'a> {
             )
     }
 
-    pub(crate) fn lsn(&self) -> Option<u64> {
+    /// The transaction of the change.
+    pub fn lsn(&self) -> Option<u64> {
         self.metadata.lsn.or(self.document_lsn)
     }
 
@@ -101,19 +105,19 @@ impl<'a> Change<'a> {
     }
 
     /// Whether the values of the partition key are known. A deletion may come without its key.
-    pub(crate) fn has_partition_key(&self) -> bool {
+    pub fn has_partition_key(&self) -> bool {
         self.document.is_some() || self.metadata.partition_key.is_some() || self.previous.is_some()
     }
 
     /// The values of the partition key with their paths, in the order of the hierarchy. Missing values are left
     /// out.
-    pub(crate) fn partition_key(&self, paths: &[KeyPath]) -> Vec<(KeyPath, &'a [u8])> {
+    pub fn partition_key(&self, paths: &[KeyPath]) -> Vec<(KeyPath, &'a [u8])> {
         self.key_values(paths, true)
     }
 
     /// The same if `paths` may be those of another container: a value of a deletion that has the name of
     /// another path gets that path.
-    pub(crate) fn named_partition_key(&self, paths: &[KeyPath]) -> Vec<(KeyPath, &'a [u8])> {
+    pub fn named_partition_key(&self, paths: &[KeyPath]) -> Vec<(KeyPath, &'a [u8])> {
         self.key_values(paths, false)
     }
 
@@ -195,7 +199,7 @@ fn written_values<'a>(key: &'a [u8], paths: &[KeyPath], are_own: bool) -> Vec<(K
 }
 
 /// The value at a path. If a name is repeated, the last value counts.
-pub(crate) fn value_at<'a>(document: &'a [u8], path: &[String]) -> Option<&'a [u8]> {
+pub fn value_at<'a>(document: &'a [u8], path: &[String]) -> Option<&'a [u8]> {
     let Some((name, rest)) = path.split_first() else {
         return Some(document);
     };
@@ -205,7 +209,7 @@ pub(crate) fn value_at<'a>(document: &'a [u8], path: &[String]) -> Option<&'a [u
 
 /// Appends members with nested names, `{"a":{"b":1,"c":2}}` for `a.b` and `a.c`, without the
 /// outer braces.
-pub(crate) fn write_nested(entries: &[(&[String], &[u8])], out: &mut Vec<u8>) {
+pub fn write_nested(entries: &[(&[String], &[u8])], out: &mut Vec<u8>) {
     let mut done: Vec<&str> = Vec::new();
     for (path, value) in entries {
         let Some((name, rest)) = path.split_first() else {

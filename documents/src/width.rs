@@ -10,7 +10,7 @@ use bstr::ByteSlice;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Stands for what was cut off.
-pub(crate) const ELLIPSIS: &str = "…";
+pub const ELLIPSIS: &str = "…";
 
 /// The longest unit that is shown whole, in bytes. A letter can have any number of marks, which take no columns;
 /// the longest emoji sequences have 35 bytes.
@@ -22,14 +22,15 @@ const REPLACEMENT: &str = "\u{fffd}";
 /// A part of a text that is never split: a character with the marks that combine with it, a sequence of emoji, or
 /// an escape such as `\n` or `\u001b`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Unit<'a> {
-    pub(crate) text: &'a str,
+pub struct Unit<'a> {
+    /// As it is in the text.
+    pub text: &'a str,
     /// The columns that it takes.
-    pub(crate) width: usize,
+    pub width: usize,
 }
 
 /// The units of a text that is safe for a terminal.
-pub(crate) fn units(text: &str) -> impl Iterator<Item = Unit<'_>> {
+pub fn units(text: &str) -> impl Iterator<Item = Unit<'_>> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let (unit, after) = rest.split_at(unit_length(rest)?);
@@ -49,12 +50,12 @@ pub(crate) fn units(text: &str) -> impl Iterator<Item = Unit<'_>> {
 }
 
 /// The width of a text.
-pub(crate) fn width_of(text: &str) -> usize {
+pub fn width_of(text: &str) -> usize {
     units(text).map(|unit| unit.width).sum()
 }
 
 /// Whether a text has at most `width` columns. Of a longer one no more is looked at than that.
-pub(crate) fn fits(text: &str, width: usize) -> bool {
+pub fn fits(text: &str, width: usize) -> bool {
     let mut used = 0;
     units(text).all(|unit| {
         used += unit.width;
@@ -64,7 +65,7 @@ pub(crate) fn fits(text: &str, width: usize) -> bool {
 
 /// `text` in at most `width` columns. What does not fit is cut out of its middle, since names often differ at
 /// their ends.
-pub(crate) fn cut_middle(text: &str, width: usize) -> Cow<'_, str> {
+pub fn cut_middle(text: &str, width: usize) -> Cow<'_, str> {
     if fits(text, width) {
         return whole(text);
     }
@@ -87,7 +88,7 @@ pub(crate) fn cut_middle(text: &str, width: usize) -> Cow<'_, str> {
 
 /// The lines of a text in so many columns, split at spaces. A longer word is a line of its own, and not split: it may
 /// be copied.
-pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut used = 0;
     for word in text.split(' ') {

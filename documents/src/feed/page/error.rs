@@ -132,7 +132,7 @@ impl std::error::Error for PageError {}
 
 /// An error as the scanner sees it: small, so that results stay in registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub struct Fault {
     pub(super) kind: PageErrorKind,
     pub(super) offset: usize,
 }

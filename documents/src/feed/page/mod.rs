@@ -30,7 +30,7 @@ mod metadata;
 mod parse;
 mod scanner;
 mod scientific;
-pub(crate) mod skim;
+pub mod skim;
 mod snapshot;
 mod span;
 mod system;
@@ -42,14 +42,12 @@ mod property_tests;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use error::Fault;
-pub use error::{PageError, PageErrorKind};
+pub use error::{Fault, PageError, PageErrorKind};
 pub use item::{ItemRef, write_line};
 pub use members::{Elements, Member, Members, elements, members};
 pub use metadata::{Metadata, OperationType};
-pub use parse::Page;
-pub(crate) use parse::checked;
-pub(crate) use scanner::Scanner;
+pub use parse::{Page, checked};
+pub use scanner::Scanner;
 pub use scientific::scientific;
 pub use span::Item;
 pub use system::{SYSTEM_FIELDS, write_without_system_fields};

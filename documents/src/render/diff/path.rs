@@ -6,7 +6,7 @@ use crate::render::tokens::{decode_string, write_string};
 
 /// A step from a value to one of its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Step<'a> {
+pub enum Step<'a> {
     /// To a member: the text of its name between the quotes.
     Name(&'a [u8]),
     /// To an element.
@@ -15,7 +15,7 @@ pub(crate) enum Step<'a> {
 
 /// A path such as `.items[2]."unit price"`, or `.` for the document itself. jq evaluates it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Path<'a>(Vec<Step<'a>>);
+pub struct Path<'a>(Vec<Step<'a>>);
 
 impl<'a> From<Vec<Step<'a>>> for Path<'a> {
     fn from(steps: Vec<Step<'a>>) -> Self {

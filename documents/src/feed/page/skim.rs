@@ -6,7 +6,7 @@ use super::wide;
 
 /// The next byte that is not whitespace, and its position; NUL at the end.
 #[inline(always)]
-pub(crate) fn token(bytes: &[u8], mut at: usize) -> (u8, usize) {
+pub fn token(bytes: &[u8], mut at: usize) -> (u8, usize) {
     loop {
         match bytes.get(at) {
             Some(&byte) if byte > b' ' => return (byte, at),
@@ -18,7 +18,7 @@ pub(crate) fn token(bytes: &[u8], mut at: usize) -> (u8, usize) {
 
 /// The end of the string whose opening quote is before `at`, and whether it has escapes.
 #[inline(always)]
-pub(crate) fn string_end(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
+pub fn string_end(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
     let stop = wide::valid_string_stop(bytes, at);
     match bytes.get(stop) {
         Some(b'"') => Some((stop + 1, false)),
@@ -40,7 +40,7 @@ fn escaped_string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
 
 /// The end of the value that starts with the byte `first` at `at`.
 #[inline(always)]
-pub(crate) fn value_end(bytes: &[u8], first: u8, at: usize) -> Option<usize> {
+pub fn value_end(bytes: &[u8], first: u8, at: usize) -> Option<usize> {
     match first {
         b'"' => Some(string_end(bytes, at + 1)?.0),
         b'{' | b'[' => container_end(bytes, at),
@@ -50,7 +50,7 @@ pub(crate) fn value_end(bytes: &[u8], first: u8, at: usize) -> Option<usize> {
 
 /// The end of the number or literal at `at`.
 #[inline(always)]
-pub(crate) fn scalar_end(bytes: &[u8], mut at: usize) -> usize {
+pub fn scalar_end(bytes: &[u8], mut at: usize) -> usize {
     while let Some(&byte) = bytes.get(at) {
         if matches!(byte, b',' | b']' | b'}') || byte <= b' ' {
             break;

@@ -25,19 +25,19 @@ const MAX_DEPTH: usize = 64;
 
 /// A difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Difference<'a> {
+pub struct Difference<'a> {
     /// Where it is in the document after the change. Only the index of a removed element counts the elements before
     /// the change.
-    pub(crate) path: Path<'a>,
+    pub path: Path<'a>,
     /// The JSON text before; none if it was added.
-    pub(crate) from: Option<&'a [u8]>,
+    pub from: Option<&'a [u8]>,
     /// The JSON text after; none if it was removed.
-    pub(crate) to: Option<&'a [u8]>,
+    pub to: Option<&'a [u8]>,
 }
 
 /// The differences between two versions of a document: those that are in the new version in its order, with removed
 /// members after the others of their object.
-pub(crate) fn differences<'a>(old: &'a [u8], new: &'a [u8]) -> Vec<Difference<'a>> {
+pub fn differences<'a>(old: &'a [u8], new: &'a [u8]) -> Vec<Difference<'a>> {
     let mut classes = Classes::default();
     let (Some(old_tree), Some(new_tree)) = (classes.tree(old), classes.tree(new)) else {
         return too_large(old, new);

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 /// Whether a terminal may treat `c` as a command, reorder the text around it, or show nothing for it:
 /// C0, DEL and C1 controls; bidirectional marks, embeddings, overrides and isolates; the line and
 /// paragraph separators; and zero-width characters, except the joiners, which scripts and emoji need.
-pub(crate) fn is_unsafe(c: char) -> bool {
+pub fn is_unsafe(c: char) -> bool {
     matches!(c,
         '\0'..='\x1f'
         | '\x7f'..='\u{9f}'
@@ -34,7 +34,7 @@ pub fn escape_for_terminal(text: &str) -> Cow<'_, str> {
 }
 
 /// As [`escape_for_terminal`], for text with our own line breaks, which are kept.
-pub(crate) fn escape_lines(text: &str) -> Cow<'_, str> {
+pub fn escape_lines(text: &str) -> Cow<'_, str> {
     escape(text, |c| c != '\n' && is_unsafe(c))
 }
 
@@ -56,7 +56,7 @@ fn escape(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
 /// JSON text for a terminal: unsafe characters become JSON escapes, so the value is unchanged. Line
 /// feeds are kept: JSON has none within strings. Outside of strings there must be no other unsafe
 /// character.
-pub(crate) fn escape_json(text: &str) -> Cow<'_, str> {
+pub fn escape_json(text: &str) -> Cow<'_, str> {
     json_escapes(text, |c| c != '\n' && is_unsafe(c))
 }
 
@@ -79,14 +79,14 @@ fn json_escapes(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
 
 /// Appends a JSON token for a terminal, escaped as by [`escape_json`]. Bytes that are not UTF-8 become
 /// U+FFFD.
-pub(crate) fn write_json_token(token: &[u8], out: &mut Vec<u8>) {
+pub fn write_json_token(token: &[u8], out: &mut Vec<u8>) {
     let text = String::from_utf8_lossy(token);
     out.extend_from_slice(json_escapes(&text, is_unsafe).as_bytes());
 }
 
 /// Lines of data for a terminal: JSON values are unchanged. Tabs and both kinds of line ends are kept.
 /// Bytes that are not UTF-8 become U+FFFD.
-pub(crate) fn escape_data(lines: &[u8]) -> Vec<u8> {
+pub fn escape_data(lines: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(lines);
     let is_escaped = |c: char| !matches!(c, '\n' | '\t') && is_unsafe(c);
     let lines = text
@@ -106,7 +106,7 @@ enum Shell {
 
 /// `word` as it must be typed into a shell of this system, quoted if necessary. Every command that is printed
 /// to be copied quotes its words with it.
-pub(crate) fn shell_word(word: &(impl AsRef<OsStr> + ?Sized)) -> String {
+pub fn shell_word(word: &(impl AsRef<OsStr> + ?Sized)) -> String {
     let shell = if cfg!(windows) {
         Shell::Windows
     } else {

@@ -9,7 +9,7 @@ use super::wide;
 
 /// Scans one text. Positions are byte offsets into it. Outside of strings the grammar allows only ASCII; within
 /// strings UTF-8 is not checked (see [`Scanner::is_ascii`]).
-pub(crate) struct Scanner<'a> {
+pub struct Scanner<'a> {
     bytes: &'a [u8],
     /// Whether whitespace with a CR or LF was passed; set by the scanner, reset by its owner.
     pub(super) line_break: bool,
@@ -43,12 +43,12 @@ impl<'a> Scanner<'a> {
 
     /// Skips whitespace. Returns the next byte and its position; at the end NUL, which no token starts with.
     #[inline(always)]
-    pub(crate) fn token(&mut self, at: usize) -> (u8, usize) {
+    pub fn token(&mut self, at: usize) -> (u8, usize) {
         token(self.bytes, at, &mut self.line_break)
     }
 
     /// The end of the value at `at`, which may be preceded by whitespace.
-    pub(crate) fn value(&mut self, at: usize) -> Result<usize, Fault> {
+    pub fn value(&mut self, at: usize) -> Result<usize, Fault> {
         self.scan(at, Nesting { top: 0, depth: 0 })
     }
 
@@ -58,18 +58,19 @@ impl<'a> Scanner<'a> {
     }
 
     /// The end of the string whose opening quote is before `at`.
-    pub(crate) fn string(&mut self, at: usize) -> Result<usize, Fault> {
+    pub fn string(&mut self, at: usize) -> Result<usize, Fault> {
         string(self.bytes, at, &mut self.seen)
     }
 
     /// The position after the colon that must follow a member's name.
     #[inline(always)]
-    pub(crate) fn colon(&mut self, at: usize) -> Result<usize, Fault> {
+    pub fn colon(&mut self, at: usize) -> Result<usize, Fault> {
         colon(self.bytes, at, &mut self.line_break)
     }
 
+    /// What is wrong at a position, with the bytes around it.
     #[cold]
-    pub(crate) fn fault(&self, kind: Kind, at: usize) -> Fault {
+    pub fn fault(&self, kind: Kind, at: usize) -> Fault {
         Fault::at(kind, at, self.bytes)
     }
 
