@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::budget::Budget;
 use super::events::{ReplayEvent, ReplayObserver};
+use super::tenure::Tenure;
 use crate::cosmos::backoff::honoured;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{Verdict, describe, verdict};
@@ -30,6 +31,8 @@ pub(super) enum NotApplied {
     Refused(String),
     /// The replay was stopped first.
     Stopped,
+    /// Its range was not this process's own any more: whoever has it applies the change.
+    Late,
     /// The service or the network failed; other changes would fail in the same way.
     Failed(anyhow::Error),
 }
@@ -93,11 +96,28 @@ impl ItemSender {
     /// Sends a request until its answer is about the item. A batch that was throttled is not retried: the
     /// answer is returned after the pause.
     pub(super) async fn send(&self, request: Request<'_>) -> Result<ItemOutcome, NotApplied> {
+        self.send_within(None, request).await
+    }
+
+    /// As [`ItemSender::send`], but begins no request when `tenure` is over.
+    pub(super) async fn send_during(
+        &self,
+        tenure: &Tenure,
+        request: Request<'_>,
+    ) -> Result<ItemOutcome, NotApplied> {
+        self.send_within(Some(tenure), request).await
+    }
+
+    async fn send_within(
+        &self,
+        tenure: Option<&Tenure>,
+        request: Request<'_>,
+    ) -> Result<ItemOutcome, NotApplied> {
         let Some(client) = &self.client else {
             return Ok(ItemOutcome::NotFound);
         };
         let asker = Asker::Write(self.sent.fetch_add(1, Ordering::Relaxed));
-        let outcome = self.send_as(asker, client, request).await;
+        let outcome = self.send_as(asker, client, tenure, request).await;
         client.traffic().leaves(asker);
         outcome
     }
@@ -106,6 +126,7 @@ impl ItemSender {
         &self,
         asker: Asker,
         client: &CosmosClient,
+        tenure: Option<&Tenure>,
         request: Request<'_>,
     ) -> Result<ItemOutcome, NotApplied> {
         let mut retries = Retries::new(self.retry_limit);
@@ -133,6 +154,10 @@ impl ItemSender {
                 None => None,
             };
             client.traffic().asks(asker);
+            // Last of all, after every wait.
+            if tenure.is_some_and(|tenure| !tenure.holds()) {
+                return Err(NotApplied::Late);
+            }
             let answer = request.send(client).await;
             drop(permit);
             self.observer
@@ -185,7 +210,10 @@ impl ItemSender {
         }
     }
 
-    async fn unless_stopped(&self, wait: impl Future<Output = ()>) -> Result<(), NotApplied> {
+    pub(super) async fn unless_stopped(
+        &self,
+        wait: impl Future<Output = ()>,
+    ) -> Result<(), NotApplied> {
         tokio::select! {
             // No request is running while it waits.
             () = self.stop.cancelled() => Err(NotApplied::Stopped),

@@ -4,7 +4,6 @@
 //! own, so that neither a slow lease container nor a slow reader of the pipe keeps another lease from being renewed.
 
 use std::collections::{HashMap, HashSet};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,11 +16,11 @@ use super::bootstrap::Source;
 use super::children::Replaced;
 use super::holding::Holding;
 use super::others::Namesakes;
+use super::outlet::{Flush, Flushed, Outlet};
 use super::store::{Kept, Store};
 use crate::cosmos::error::{ServiceError, Verdict};
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::count::count;
-use crate::destination::Receipt;
 use crate::error::{ExitCode, exit_code, find};
 use crate::escape::escape_for_terminal;
 use crate::feed::{FeedRange, RangeId};
@@ -31,7 +30,6 @@ use crate::observe::{Event, Observers};
 use crate::process;
 use crate::reader::{ReaderEvent, ReaderOptions, Shard};
 use crate::report::{PROGRESS_INTERVAL, Report};
-use crate::sink::Sink;
 
 /// Leases that are written at the same time.
 const CONCURRENCY: usize = 32;
@@ -44,7 +42,9 @@ pub(super) struct Parts<'a> {
     pub(super) source: Source,
     pub(super) options: ReaderOptions,
     pub(super) shards: mpsc::UnboundedSender<Shard>,
-    pub(super) sink: Sink,
+    pub(super) outlet: Outlet,
+    /// What it does, for people.
+    pub(super) doing: &'static str,
     pub(super) observers: Observers<'a>,
     pub(super) watch: Watch,
     /// How often a position is saved.
@@ -95,8 +95,6 @@ pub(super) enum Stopping {
     /// The leases are let go.
     Releasing,
 }
-
-pub(super) type Flush = Pin<Box<dyn Future<Output = Result<Vec<Receipt>>> + Send>>;
 
 /// One instance of a group.
 pub(super) struct Instance<'a> {
@@ -302,7 +300,7 @@ impl<'a> Instance<'a> {
         let lapsed: Vec<RangeId> = self
             .holdings
             .iter()
-            .filter(|(_, holding)| now >= holding.valid_until)
+            .filter(|(_, holding)| now >= holding.valid_until || holding.tenure.is_broken())
             .map(|(id, _)| *id)
             .collect();
         for id in lapsed {
@@ -339,7 +337,8 @@ impl<'a> Instance<'a> {
                 }
             ),
             own => format!(
-                "tailing {own} of {} of {source} {who}",
+                "{} {own} of {} of {source} {who}",
+                self.parts.doing,
                 count(leases as u64, "range")
             ),
         });
@@ -376,7 +375,7 @@ impl<'a> Instance<'a> {
 }
 
 /// Waits for the end of a flush; forever, if there is none.
-async fn ended(flush: &mut Option<Flush>) -> Result<Vec<Receipt>> {
+async fn ended(flush: &mut Option<Flush>) -> Result<Flushed> {
     match flush {
         Some(flush) => flush.await,
         None => std::future::pending().await,

@@ -22,6 +22,7 @@ use crate::leases::{Checkpoint, Form, Group, Lease, gaps, range_of, token_of};
 use crate::observe::Event;
 use crate::process;
 use crate::reader::Shard;
+use crate::replay::Tenure;
 
 impl Instance<'_> {
     /// Lists the group in a task.
@@ -383,6 +384,7 @@ impl Instance<'_> {
                 stop: stop.clone(),
                 phase: Phase::Reading,
                 valid_until,
+                tenure: Arc::new(Tenure::until(valid_until)),
                 // Leases that were taken together are not renewed together.
                 renew_at: now + renew.mul_f64(0.5 + fastrand::f64() / 2.0),
                 save_at: now,

@@ -6,6 +6,7 @@ mod dotnet;
 mod faults;
 mod limits;
 mod namesakes;
+mod replay;
 mod scene;
 mod soak;
 mod stops;
