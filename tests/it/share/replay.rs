@@ -348,6 +348,12 @@ fn what_does_not_fit_a_group_is_refused() {
         "{}",
         ended.stderr
     );
+    let mut command = against(&copying.scene.leased.gateway);
+    command.args(["replay", "--follow", "--group=g", "--leases=shop/leases"]);
+    command.args(["--from-container=shop/*", "-d", "archive"]);
+    command.env_remove("AZURE_COSMOS_CONTAINER");
+    let ended = fail(&mut command, 2);
+    assert!(ended.stderr.contains("--group"), "{}", ended.stderr);
     // Documents of the source would be leases.
     let mut command = copying.command("a");
     command.args(["-c", "leases"]);
