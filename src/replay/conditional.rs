@@ -1,5 +1,6 @@
 //! Writes of a process that shares its ranges with others: each has as its condition the document that was read while the
-//! range was the process's own.
+//! range was the process's own. That it was is shown by a write of its lease after the answer, since others may take a lease
+//! before it expires.
 //!
 //! A request that is sent cannot be recalled, and a process can be paused between any two instructions. So each write may
 //! be late: it arrives when another process has the range. What protects the target then is the condition. Whoever has
@@ -123,7 +124,8 @@ impl Conditional<'_> {
         Err(self.gave_up())
     }
 
-    /// The ETag of the target's document, if there is one. The range was still this process's own when it was read.
+    /// The ETag of the target's document, if there is one. The range was still this process's own after it was read: what
+    /// another owner has written may be newer than the change.
     async fn read(&self) -> Result<Option<String>, NotApplied> {
         let etag = match self.send(ItemRequest::Read).await? {
             ItemOutcome::Read(json, etag) => {
@@ -135,17 +137,21 @@ impl Conditional<'_> {
             ItemOutcome::NotFound => None,
             other => return written(other).map(|_| None),
         };
-        // What is there now may be newer than the change.
-        if !self.tenure.holds() {
+        if etag.is_some() && !self.tenure.confirmed().await {
             return Err(NotApplied::Late);
         }
         Ok(etag)
     }
 
     /// A document was created. That there was none is no condition which another process can take away again, as a
-    /// deletion leaves nothing: if it was too late, the document is deleted, unless it was written since.
+    /// deletion leaves nothing: if it was too late, the document is deleted, unless it was written since. Where no deletion
+    /// is applied, a document that is in the way stays.
     async fn created(&self, etag: Option<String>) -> Result<Applied, NotApplied> {
-        if self.tenure.holds() {
+        let is_own = match self.tenure.deletes() {
+            true => self.tenure.confirmed().await,
+            false => self.tenure.holds(),
+        };
+        if is_own {
             self.note(etag);
             return Ok(Applied::Created);
         }

@@ -110,7 +110,7 @@ impl Holding {
     /// Whether it is to be written now.
     pub(super) fn is_due(&self, now: Duration) -> bool {
         let saves = self.changes.flushed && self.unsaved().is_some() && now >= self.save_at;
-        !self.is_writing && (now >= self.renew_at || saves)
+        !self.is_writing && (now >= self.renew_at || saves || self.tenure.is_asked())
     }
 }
 
@@ -138,7 +138,12 @@ mod tests {
             stop: CancellationToken::new(),
             phase: Phase::Reading,
             valid_until: Duration::ZERO,
-            tenure: Arc::new(Tenure::until(Duration::ZERO)),
+            tenure: Arc::new(Tenure::until(
+                Duration::ZERO,
+                Duration::ZERO,
+                Arc::default(),
+                false,
+            )),
             renew_at: Duration::ZERO,
             save_at: Duration::ZERO,
             printed: None,

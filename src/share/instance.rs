@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -111,6 +111,8 @@ pub(super) struct Instance<'a> {
     pub(super) flush_at: Duration,
     pub(super) flush_began: Instant,
     pub(super) is_dirty: bool,
+    /// Told that a lease is to be written, so that it is known whose it is.
+    pub(super) wake: Arc<Notify>,
     pub(super) balance_at: Duration,
     pub(super) is_listing: bool,
     /// Leases that are being taken.
@@ -148,6 +150,7 @@ impl<'a> Instance<'a> {
             flush_at: Duration::ZERO,
             flush_began: Instant::now(),
             is_dirty: false,
+            wake: Arc::default(),
             balance_at: Duration::ZERO,
             is_listing: false,
             acquiring: 0,
@@ -203,6 +206,7 @@ impl<'a> Instance<'a> {
         let mut progress = tokio::time::interval(PROGRESS_INTERVAL);
         progress.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut is_reading = true;
+        let wake = Arc::clone(&self.wake);
         while !self.is_done() {
             let is_running = self.stopping == Stopping::No;
             tokio::select! {
@@ -212,6 +216,7 @@ impl<'a> Instance<'a> {
                 () = requested.cancelled(), if is_running => self.stop(None),
                 // Before anything else is done with a lease: it may be another's since this process was paused.
                 _ = look.tick() => self.look()?,
+                () = wake.notified() => self.look()?,
                 end = self.parts.watch.end(), if is_running => self.stop(Some(end)),
                 Some(done) = self.work.join_next(), if !self.work.is_empty() => {
                     self.done(done.context("a task ended unexpectedly")?)?;

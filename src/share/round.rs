@@ -17,7 +17,7 @@ use crate::cosmos::backoff::Backoff;
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::cosmos::token::{segments, token_at};
 use crate::escape::escape_for_terminal;
-use crate::feed::{FeedRange, Position, RangeId, RangeState, lsn_of_etag};
+use crate::feed::{FeedMode, FeedRange, Position, RangeId, RangeState, lsn_of_etag};
 use crate::leases::{Checkpoint, Form, Group, Lease, gaps, range_of, token_of};
 use crate::observe::Event;
 use crate::process;
@@ -376,6 +376,12 @@ impl Instance<'_> {
         let stop = CancellationToken::new();
         let renew = self.parts.store.intervals.renew;
         let now = process::since_boot();
+        let tenure = Tenure::until(
+            valid_until,
+            self.parts.store.intervals.validity(),
+            Arc::clone(&self.wake),
+            self.parts.store.mode == FeedMode::AllVersionsAndDeletes,
+        );
         self.holdings.insert(
             id,
             Holding {
@@ -384,7 +390,7 @@ impl Instance<'_> {
                 stop: stop.clone(),
                 phase: Phase::Reading,
                 valid_until,
-                tenure: Arc::new(Tenure::until(valid_until)),
+                tenure: Arc::new(tenure),
                 // Leases that were taken together are not renewed together.
                 renew_at: now + renew.mul_f64(0.5 + fastrand::f64() / 2.0),
                 save_at: now,

@@ -76,6 +76,14 @@ impl Instance<'_> {
         });
     }
 
+    /// Writes a lease again, if that was asked for while it was written.
+    fn confirm(&mut self, id: RangeId) {
+        let holding = self.holdings.get(&id);
+        if holding.is_some_and(|one| !one.is_writing && one.tenure.is_asked()) {
+            self.write(id);
+        }
+    }
+
     pub(super) fn written(&mut self, id: RangeId, result: Result<Kept>) -> Result<()> {
         let save_interval = self.parts.save_interval;
         let renew = self.parts.store.intervals.renew;
@@ -103,6 +111,7 @@ impl Instance<'_> {
                     self.release(id);
                 } else {
                     self.go_on(id);
+                    self.confirm(id);
                 }
             }
             Ok(kept) => self.lost(id, kept),
@@ -318,6 +327,10 @@ impl Instance<'_> {
     /// Lets all leases go.
     pub(super) async fn let_go(mut self) {
         self.stopping = Stopping::Releasing;
+        // Nobody writes them any more for a change that waits for it.
+        for holding in self.holdings.values() {
+            holding.tenure.end();
+        }
         self.settle().await;
         let ids: Vec<RangeId> = self.holdings.keys().copied().collect();
         for id in ids {

@@ -17,6 +17,13 @@ const UNCONDITIONAL: (&str, &str) = (
     "COSMOS_TAIL_FAILPOINTS",
     "defect.replay.writes-without-condition=return",
 );
+/// The defect that trusts what was read without a look at the lease.
+const UNCONFIRMED: (&str, &str) = (
+    "COSMOS_TAIL_FAILPOINTS",
+    "defect.replay.trusts-what-it-reads=return",
+);
+/// Leases that are renewed rarely, and do not expire in a test.
+const PATIENT: [&str; 2] = ["30s", "60s"];
 /// Rounds of the long test in the suite.
 const ROUNDS: usize = 8;
 
@@ -26,6 +33,8 @@ struct Copying {
     copy: Container,
     mode: &'static str,
     defect: Option<(&'static str, &'static str)>,
+    /// How often leases are renewed, and when they expire.
+    lasts: [&'static str; 2],
 }
 
 impl Copying {
@@ -38,6 +47,7 @@ impl Copying {
             copy,
             mode,
             defect: None,
+            lasts: ["500ms", "4s"],
         }
     }
 
@@ -49,8 +59,8 @@ impl Copying {
             "--group=orders",
             "--leases=shop/leases",
             "--acquire-interval=300ms",
-            "--renew-interval=500ms",
-            "--expiration-interval=4s",
+            &format!("--renew-interval={}", self.lasts[0]),
+            &format!("--expiration-interval={}", self.lasts[1]),
             "--checkpoint-interval=100ms",
             "-v",
             &format!("--from-container={DATABASE}/{CONTAINER}"),
@@ -214,6 +224,63 @@ fn writes_without_a_condition_are_found_by_it() {
         ..Copying::new(1, "latest")
     };
     late_put(&copying);
+    assert_eq!(copying.went_back(), ["x: 2 after 3"]);
+}
+
+/// A lease that is cleared, as `leases release` or another processor does, while a write of its owner is on its way, who
+/// renews it rarely: another instance writes something newer before the write arrives.
+fn cleared_lease(copying: &Copying) {
+    copying.put("x", 1);
+    let a = copying.start("a");
+    copying.wait_for_version("x", Some(1));
+    copying.scene.wait_until(
+        || {
+            let head = copying.scene.leased.partitions()[0].1.to_string();
+            let stored = copying.scene.stored();
+            let mut tokens = stored.values().map(|lease| &lease["ContinuationToken"]);
+            tokens.all(|token| token.as_str().unwrap().trim_matches('"') == head)
+        },
+        || format!("{:?}", copying.scene.stored()),
+    );
+    let hold = copying.hold_a_write();
+    copying.put("x", 2);
+    hold.wait_until_reached();
+    let mut lease = copying.scene.stored().into_values().next().unwrap();
+    lease["Owner"] = Value::Null;
+    copying.scene.leased.leases.upsert(lease);
+    let b = copying.start("b");
+    copying.put("x", 3);
+    copying.wait_for_version("x", Some(3));
+    assert_eq!(copying.release(&hold), 412);
+    if copying.defect.is_none() {
+        a.wait_until("it has noticed", |said| said.contains("taken by `b`"));
+    } else {
+        copying.wait_for_version("x", Some(2));
+    }
+    for instance in [a, b] {
+        instance.stop();
+    }
+}
+
+#[test]
+fn what_another_owner_has_written_is_no_condition_of_a_late_write() {
+    let copying = Copying {
+        lasts: PATIENT,
+        ..Copying::new(1, "latest")
+    };
+    cleared_lease(&copying);
+    assert_eq!(copying.version("x"), Some(3));
+    assert_eq!(copying.went_back(), [] as [String; 0]);
+}
+
+#[test]
+fn trust_in_what_was_read_is_found_by_it() {
+    let copying = Copying {
+        defect: Some(UNCONFIRMED),
+        lasts: PATIENT,
+        ..Copying::new(1, "latest")
+    };
+    cleared_lease(&copying);
     assert_eq!(copying.went_back(), ["x: 2 after 3"]);
 }
 
