@@ -64,6 +64,7 @@ pub(super) async fn group_of(
             renew: plan.renew,
             expiration: plan.expiration,
         },
+        feeds: None,
     };
     Ok(Group { store, source })
 }

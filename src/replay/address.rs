@@ -21,7 +21,7 @@ pub(crate) fn same_container(a: &ContainerAddress, b: &ContainerAddress) -> bool
 }
 
 /// A container, as messages name it.
-pub(super) fn describe(container: &ContainerAddress) -> String {
+pub(crate) fn describe(container: &ContainerAddress) -> String {
     format!(
         "{}/{} of {} (RID {})",
         container.database, container.container, container.endpoint, container.container_rid

@@ -60,7 +60,7 @@ mod unkeyed;
 mod watermark;
 mod writer;
 
-pub(crate) use address::same_container;
+pub(crate) use address::{describe as describe_container, same_container};
 pub use creation::{by_container, describe, make_scripts};
 pub(crate) use interpreter::{Interpreter, Meaning};
 pub(crate) use item_write::{Action, Defect};

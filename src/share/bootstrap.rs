@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::purpose::{ensure_purpose, own_purpose, purpose_of};
 use super::store::{Created, Store};
 use crate::cli::times::LeaseStart;
 use crate::cosmos::client::CosmosClient;
@@ -63,7 +64,14 @@ pub(super) async fn bootstrap(store: &Store, source: &Source, report: &Report) -
         ensure_no_partitions_of_java(store, source, &all)?;
         let group = store.own(all);
         ensure_own(store, &group)?;
+        let purpose = purpose_of(store, source, &group).await?;
         if group.marker.is_some() {
+            if purpose.is_some_and(|purpose| purpose.from != source.start) {
+                let name = escape_for_terminal(&store.prefix.name);
+                report.notice(&format!(
+                    "the group `{name}` continues at its saved positions; --from has no effect"
+                ));
+            }
             return Ok(());
         }
         if let Some(left) = &group.lock {
@@ -81,15 +89,42 @@ pub(super) async fn bootstrap(store: &Store, source: &Source, report: &Report) -
         let Some(lock) = take_lock(store).await? else {
             continue;
         };
-        let created = create_missing(store, source, &group).await;
-        if created.is_ok() {
-            let marker = marker(store.common())?;
-            send(store, &marker, Send::Create).await?;
-        }
+        let created = create(store, source, group).await;
         remove(store, &lock).await?;
-        report.detail(&format!("{} created", count(created? as u64, "lease")));
+        let Some(created) = created? else {
+            continue;
+        };
+        report.detail(&format!("{} created", count(created as u64, "lease")));
         return Ok(());
     }
+}
+
+/// Creates what the group lacks, while this instance has its lock. None if that has to be looked at again.
+async fn create(store: &Store, source: &Source, listed: Group) -> Result<Option<usize>> {
+    let mut group = listed;
+    let mut source = source.clone();
+    if let Some(own) = own_purpose(store, &source) {
+        // Somebody may have created it, for something else, since it was listed.
+        group = store.list().await?;
+        ensure_own(store, &group)?;
+        match purpose_of(store, &source, &group).await? {
+            // Whoever began has said where.
+            Some(found) => source.start = found.from,
+            None => {
+                let document = own.document(store.common())?;
+                if !matches!(
+                    send(store, &document, Send::Create).await?,
+                    Attempt::Done(_)
+                ) {
+                    return Ok(None);
+                }
+            }
+        }
+    }
+    let created = create_missing(store, &source, &group).await?;
+    let marker = marker(store.common())?;
+    send(store, &marker, Send::Create).await?;
+    Ok(Some(created))
 }
 
 /// Whether the lock of a group is young enough. Its own time to live counts only where the container has one.
@@ -181,6 +216,7 @@ async fn create_missing(store: &Store, source: &Source, group: &Group) -> Result
 ///
 /// A usage error.
 pub(super) fn ensure_own(store: &Store, group: &Group) -> Result<()> {
+    ensure_purpose(store, group)?;
     let name = escape_for_terminal(&store.prefix.name).into_owned();
     if let Some(dialect) = group.dialect()
         && dialect != store.dialect

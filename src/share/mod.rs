@@ -4,7 +4,7 @@
 //! instance ──┬─► round       lists the group; takes leases and lets some go, as balance says
 //!            ├─► writing     keeps the leases that it has, and saves positions
 //!            ├─► reading     takes pages of the reader, whose shards come and go, and gives them to the outlet
-//!          ├─► outlet      standard output, or a container that they are applied to
+//!            ├─► outlet      standard output, or a container that they are applied to
 //!            ▼
 //!          store             the documents: each write has the ETag of what was read as its condition
 //! ```
@@ -22,6 +22,7 @@ mod instance;
 mod namesake;
 mod others;
 mod outlet;
+mod purpose;
 mod reading;
 mod replay;
 mod round;

@@ -47,14 +47,20 @@ pub(crate) async fn replay(
     report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
-    let Group { store, source } = group;
+    let Group { mut store, source } = group;
     let feed = plan.feed.clone().context("there is no feed")?;
-    if matches!(&target, Target::There(target) if target.client.rid() == store.client.rid()) {
+    let Target::There(connected) = &target else {
+        return Err(anyhow::anyhow!("there is no target to share"));
+    };
+    // The leases are in the account of the source.
+    let is_one_account = connected.source.endpoint == source.source.endpoint;
+    if is_one_account && connected.client.rid() == store.client.rid() {
         return Err(usage(
             "the lease container is the target: documents of the source could replace its leases",
             "keep the leases in a container of their own: --leases DATABASE/CONTAINER",
         ));
     }
+    store.feeds = Some(connected.source.clone());
     let read = Source {
         client: Arc::clone(&source.client),
         mode: feed.mode,

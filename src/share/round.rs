@@ -82,7 +82,8 @@ impl Instance<'_> {
             let is_known = may_own.contains(&lease.token) || strays.contains(&lease.id);
             store.is_own(lease)
                 && !held.contains_key(&lease.id)
-                && (is_first
+                // What its last process has sent may still be on its way to a copy.
+                && ((is_first && store.feeds.is_none())
                     || (is_known && store.is_mine(lease))
                     || inherited.get(&lease.token) == Some(&lease.etag))
         };
