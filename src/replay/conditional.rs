@@ -79,6 +79,10 @@ impl Conditional<'_> {
                     return Ok(Applied::Replaced);
                 }
                 ItemOutcome::Changed | ItemOutcome::NotFound => {}
+                // The document is there: the conflict is with another one, by a unique key.
+                ItemOutcome::Conflict(message) if etag.is_some() => {
+                    return Err(NotApplied::Refused(message));
+                }
                 // A replica may not have it yet. Otherwise the conflict is with another id, by a unique key.
                 ItemOutcome::Conflict(message) => {
                     let probe = self.send(ItemRequest::Delete(Some(OF_NO_DOCUMENT))).await?;

@@ -391,6 +391,30 @@ fn a_change_that_is_refused_goes_to_a_file_and_its_position_is_passed() {
 }
 
 #[test]
+fn a_replacement_that_conflicts_with_another_document_is_refused_by_itself() {
+    let copying = Copying::new(1, "latest");
+    let directory = tempfile::tempdir().unwrap();
+    let letters = directory.path().join("letters.jsonl");
+    copying.put("x", 1);
+    let mut command = copying.command("a");
+    command.arg("--dead-letter").arg(&letters);
+    let a = Instance::start("a", &mut command, &Printed::default());
+    copying.wait_for_version("x", Some(1));
+    // As a unique key does, of a value that another document has.
+    copying.copy.refuse("x", 409);
+    copying.put("x", 2);
+    copying.put("y", 1);
+    copying.wait_for_version("y", Some(1));
+    copying.scene.wait_until(
+        || std::fs::read_to_string(&letters).is_ok_and(|text| text.contains("item \\\"x\\\"")),
+        || std::fs::read_to_string(&letters).unwrap_or_default(),
+    );
+    a.signal(Signal::SIGTERM);
+    let ended = a.end();
+    assert_eq!(ended.code, Some(143), "{}", ended.stderr);
+}
+
+#[test]
 fn what_does_not_fit_a_group_is_refused() {
     let copying = Copying::new(1, "latest");
     let refused = |arguments: &[&str], what: &str| {
