@@ -1,8 +1,10 @@
 //! The file of changes that could not be applied.
 
 use std::borrow::Cow;
+use std::fs::TryLockError;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use fs_err as fs;
@@ -134,6 +136,10 @@ impl DeadLetters {
         let mut options = fs::OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = durable::open_plain_quietly(path, &mut options)?;
+        keep_others_out(&file, path)?;
+        // Whoever had it may have written it since it was checked.
+        let length = file.metadata()?.len();
+        letters.length = committed.unwrap_or(length);
         sync_directory("directory.sync", parent_of(path))?;
         // An interrupted run wrote the rest; these changes are refused again.
         if length > letters.length {
@@ -200,6 +206,45 @@ impl DeadLetters {
                 .context("cannot write the dead-letter file")?;
         }
         Ok(Some(self.length))
+    }
+}
+
+/// Locks the file, so that no other process writes at the same places. The lock ends with the process.
+///
+/// # Errors
+///
+/// If another process has it.
+fn keep_others_out(file: &fs::File, path: &Path) -> Result<()> {
+    /// A process that was just killed may not have let it go yet.
+    const PATIENCE: Duration = Duration::from_secs(1);
+    const PAUSE: Duration = Duration::from_millis(20);
+    // Others could not even read it.
+    if cfg!(windows) {
+        return Ok(());
+    }
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match file.file().try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                std::thread::sleep(PAUSE);
+            }
+            Err(TryLockError::WouldBlock) => {
+                let error = anyhow!(
+                    "another process writes its dead letters to `{}`",
+                    shown_path(&path)
+                );
+                let hint = "give each process a file of its own: --dead-letter FILE";
+                return Err(with_exit_code(with_hint(error, hint), ExitCode::Usage));
+            }
+            // Some file systems have no locks.
+            Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {
+                return Ok(());
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock `{}`", shown_path(&path)));
+            }
+        }
     }
 }
 

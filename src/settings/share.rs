@@ -216,6 +216,21 @@ fn ensure_shareable_replay(given: &Given) -> Result<()> {
             "replay the snapshot first, without --follow and with --state",
         );
     }
+    if given.typed(&table::SINCE).is_some() || given.typed(&table::REPLAY_UNTIL).is_some() {
+        return refuse(
+            "--since or --until",
+            "the group would keep positions after changes that nobody has applied",
+            "leave them out; --from says where a new group begins",
+        );
+    }
+    let has_letters = given.typed(&table::DEAD_LETTER).is_some();
+    if !has_letters && given.typed(&table::MAX_ERRORS).is_some_and(|max| max > 0) {
+        return refuse(
+            "--max-errors without --dead-letter",
+            "the group goes on after a change that was refused, and nothing would say which",
+            "keep refused changes: --dead-letter FILE, a file of its own for each instance",
+        );
+    }
     if given.get(&table::SPEED)? != Speed::Max {
         return refuse(
             "--speed",

@@ -428,6 +428,14 @@ fn what_does_not_fit_a_group_is_refused() {
         &["--write-mode", "newer"],
         "--write-mode cannot be used with --group",
     );
+    refused(
+        &["--since=2026-01-01T00:00:00Z"],
+        "--since or --until cannot be used with --group",
+    );
+    refused(
+        &["--max-errors=3"],
+        "--max-errors without --dead-letter cannot be used with --group",
+    );
     refused(&["--dry-run"], "--dry-run cannot be used with --group");
     refused(&["--speed", "2"], "--speed cannot be used with --group");
     let mut command = against(&copying.scene.leased.gateway);
@@ -542,6 +550,31 @@ fn a_lease_of_a_process_that_died_is_not_taken_back_before_it_expires() {
     again.wait_until("it waits", |said| said.contains("\nwaiting for ranges"));
     again.stop();
     assert_eq!(copying.scene.owners(), [("a".to_owned(), 1)].into());
+}
+
+#[test]
+fn instances_do_not_write_their_dead_letters_to_one_file() {
+    let copying = Copying::new(1, "latest");
+    let directory = tempfile::tempdir().unwrap();
+    let letters = directory.path().join("letters.jsonl");
+    let command = |name: &str| {
+        let mut command = copying.command(name);
+        command.arg("--dead-letter").arg(&letters);
+        command
+    };
+    let a = Instance::start("a", &mut command("a"), &Printed::default());
+    a.wait_until("it runs", |said| said.contains("\nreplaying "));
+    let refused = fail(&mut command("b"), 2).stderr;
+    assert!(
+        refused.contains("another process writes its dead letters to"),
+        "{refused}"
+    );
+    a.kill();
+    let c = Instance::start("c", &mut command("c"), &Printed::default());
+    c.wait_until("it runs", |said| {
+        said.contains("\nreplaying ") || said.contains("\nwaiting for ranges")
+    });
+    c.stop();
 }
 
 /// What decides a random run.
