@@ -1,7 +1,8 @@
 //! The cost of a comparison of two sides of files: CPU and memory, beside reading both with the same reader of JSON
 //! lines, and beside DuckDB, which joins both in full.
 //!
-//! Both sides have the same documents, in another order and with system fields of their own. Each client is a process of
+//! Both sides have the same documents, in another order and with system fields of their own, once in the same texts and once
+//! as another writer has them. Each client is a process of
 //! its own, measured by the operating system when it has ended.
 #![expect(
     clippy::unwrap_used,
@@ -77,12 +78,12 @@ fn main() {
         Some(directory) => tempfile::tempdir_in(directory).unwrap(),
         None => tempfile::tempdir().unwrap(),
     };
-    let sides = ["a", "b"].map(|name| directory.path().join(name));
+    let sides = ["a", "b", "c"].map(|name| directory.path().join(name));
     for (number, side) in sides.iter().enumerate() {
         write(&options, side, number);
     }
-    let gb: f64 = sides.iter().map(|side| length(side)).sum::<u64>() as f64 / 1e9;
-    let [a, b] = sides.each_ref().map(|side| side.to_str().unwrap());
+    let gb = (length(&sides[0]) + length(&sides[1])) as f64 / 1e9;
+    let [a, b, _] = sides.each_ref().map(|side| side.to_str().unwrap());
     let own = std::env::current_exe().unwrap();
     let of = |side: &Path| -> Vec<String> {
         let files = (0..FILES).map(|file| side.join(format!("{file}.jsonl")));
@@ -90,16 +91,20 @@ fn main() {
             .map(|file| file.to_str().unwrap().to_owned())
             .collect()
     };
-    let [files_a, files_b] = sides.each_ref().map(|side| of(side));
-    let mut compare: Vec<&str> = vec![env!("CARGO_BIN_EXE_cosmos-tail"), "compare", "-q"];
-    compare.extend(files_a.iter().map(String::as_str));
-    for file in &files_b {
-        compare.extend(["--with", file]);
-    }
-    compare.extend(["--partition-key", "/customerId"]);
+    let files = sides.each_ref().map(|side| of(side));
+    let compare = |target: usize| {
+        let mut command: Vec<&str> = vec![env!("CARGO_BIN_EXE_cosmos-tail"), "compare", "-q"];
+        command.extend(files[0].iter().map(String::as_str));
+        for file in &files[target] {
+            command.extend(["--with", file]);
+        }
+        command.extend(["--partition-key", "/customerId", "--input", "documents"]);
+        command
+    };
     let mut clients = vec![
         ("read both", vec![own.to_str().unwrap(), "--read", a, b]),
-        ("compare", compare),
+        ("compare, the same texts", compare(1)),
+        ("compare, other texts", compare(2)),
     ];
     if let Some(python) = &options.duckdb {
         clients.push((
@@ -152,7 +157,8 @@ fn length(side: &Path) -> u64 {
         .sum()
 }
 
-/// Writes the documents of a side: the second one backwards, and with other system fields.
+/// Writes the documents of a side: those after the first one backwards, and with other system fields. The texts of the third
+/// one are those of another writer.
 fn write(options: &Options, side: &Path, number: usize) {
     std::fs::create_dir(side).unwrap();
     let documents = (options.gb * 1e9 / options.document_bytes as f64) as usize;
@@ -169,8 +175,9 @@ fn write(options: &Options, side: &Path, number: usize) {
 }
 
 fn write_document(out: &mut impl Write, number: usize, bytes: usize, side: usize) {
+    let other = if side == 2 { " " } else { "" };
     let mut text = format!(
-        "{{\"id\":\"{number:012}\",\"customerId\":\"customer-{:05}\",\"total\":{}.{:02},\"paid\":{},\"createdAt\":\"2026-11-{:02}T09:40:{:02}Z\",\
+        "{{\"id\":{other}\"{number:012}\",\"customerId\":\"customer-{:05}\",\"total\":{}.{:02},\"paid\":{},\"createdAt\":\"2026-11-{:02}T09:40:{:02}Z\",\
          \"address\":{{\"street\":\"{} High Street\",\"city\":\"Springfield\",\"geo\":[{}.5,-{}.25]}},\"lines\":[",
         number % 20_000,
         number % 1000,
@@ -197,7 +204,7 @@ fn write_document(out: &mut impl Write, number: usize, bytes: usize, side: usize
          \"_attachments\":\"attachments/\",\"_ts\":{}}}",
         1_795_000_000 + number % 1000 + side
     );
-    let missing = bytes.saturating_sub(text.len() + system.len() + 1);
+    let missing = (bytes + other.len()).saturating_sub(text.len() + system.len() + 1);
     writeln!(out, "{text}{}{system}", "x".repeat(missing)).unwrap();
 }
 

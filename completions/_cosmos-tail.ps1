@@ -188,6 +188,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--expiration-interval', '--expiration-interval', [CompletionResultType]::ParameterName, 'After how long a lease that is not renewed is taken by others: the same for all instances of a group [default: 60s]')
             [CompletionResult]::new('--rotate-bytes', '--rotate-bytes', [CompletionResultType]::ParameterName, 'Finish a file that has reached this size, such as 1GiB, or `none` [default: 128MiB; a file that grows: none]')
             [CompletionResult]::new('--rotate-interval', '--rotate-interval', [CompletionResultType]::ParameterName, 'Finish files at least this often, or `none` [default: 10m; a file that grows: none]')
+            [CompletionResult]::new('--partition-by', '--partition-by', [CompletionResultType]::ParameterName, 'Put files into directories by when they were begun, in UTC: dt=2026-11-27/, or dt=2026-11-27/hour=18/ [default: one directory]')
             [CompletionResult]::new('--concurrency', '--concurrency', [CompletionResultType]::ParameterName, 'Ranges read at the same time [default: by the number of ranges and cores]')
             [CompletionResult]::new('--page-size', '--page-size', [CompletionResultType]::ParameterName, 'Documents requested in one page [default: 1000]')
             [CompletionResult]::new('--max-retries', '--max-retries', [CompletionResultType]::ParameterName, 'How often a page is retried, beyond the SDK''s own retries, before its range fails [default: no limit]')
@@ -213,6 +214,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--priority', '--priority', [CompletionResultType]::ParameterName, 'Priority of all requests, in accounts with priority-based execution')
             [CompletionResult]::new('--throughput-bucket', '--throughput-bucket', [CompletionResultType]::ParameterName, 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets')
             [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]')
+            [CompletionResult]::new('--repair', '--repair', [CompletionResultType]::ParameterName, 'Read again what open files should have')
             [CompletionResult]::new('--until-caught-up', '--until-caught-up', [CompletionResultType]::ParameterName, 'Stop once the service has nothing newer')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Keep reading new changes until stopped, as a tail does without it')
             [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Keep reading new changes until stopped, as a tail does without it')
@@ -252,6 +254,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--null', '--null', [CompletionResultType]::ParameterName, 'CSV: the text of a cell without a value [default: empty]')
             [CompletionResult]::new('--rotate-bytes', '--rotate-bytes', [CompletionResultType]::ParameterName, 'Finish a file that has reached this size, such as 1GiB, or `none` [default: none; Parquet and Arrow: 128MiB]')
             [CompletionResult]::new('--rotate-interval', '--rotate-interval', [CompletionResultType]::ParameterName, 'Finish files at least this often, or `none` [default: none; Parquet and Arrow: 10m]')
+            [CompletionResult]::new('--partition-by', '--partition-by', [CompletionResultType]::ParameterName, 'Put files into directories by when they were begun, in UTC: dt=2026-11-27/, or dt=2026-11-27/hour=18/ [default: one directory]')
             [CompletionResult]::new('--row-group-size', '--row-group-size', [CompletionResultType]::ParameterName, 'Parquet: finish a row group that takes this much memory [default: 16MiB]')
             [CompletionResult]::new('--schema', '--schema', [CompletionResultType]::ParameterName, '`infer` the columns, read them from a FILE, or write `raw` documents')
             [CompletionResult]::new('--columns', '--columns', [CompletionResultType]::ParameterName, 'Columns, such as id,customer.name,total:double')
@@ -289,6 +292,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Keep reading new changes until stopped')
             [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Keep reading new changes until stopped')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace the output of an earlier export')
+            [CompletionResult]::new('--repair', '--repair', [CompletionResultType]::ParameterName, 'With --plan: discard open files of the share that do not match its state, and read their ranges again')
             [CompletionResult]::new('--snapshot', '--snapshot', [CompletionResultType]::ParameterName, 'With --mode all: all documents first, then every version and delete since the export began')
             [CompletionResult]::new('--masked', '--masked', [CompletionResultType]::ParameterName, 'Export masked values where the container masks some and this credential may not see them')
             [CompletionResult]::new('--csv-safe', '--csv-safe', [CompletionResultType]::ParameterName, 'CSV: put a `''` before text that a spreadsheet would take for a formula; this alters data')
@@ -322,6 +326,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             [CompletionResult]::new('--compression', '--compression', [CompletionResultType]::ParameterName, 'none, gzip, zstd, snappy or lz4, such as zstd:9')
             [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'CSV: the delimiter between cells: one ASCII character, or `tab` [default: ,]')
             [CompletionResult]::new('--null', '--null', [CompletionResultType]::ParameterName, 'CSV: the text of a cell without a value [default: empty]')
+            [CompletionResult]::new('--partition-by', '--partition-by', [CompletionResultType]::ParameterName, 'Put files into directories by when they were begun, in UTC: dt=2026-11-27/, or dt=2026-11-27/hour=18/ [default: one directory]')
             [CompletionResult]::new('--schema', '--schema', [CompletionResultType]::ParameterName, '`infer` the columns, read them from a FILE, or write `raw` documents')
             [CompletionResult]::new('--columns', '--columns', [CompletionResultType]::ParameterName, 'Columns, such as id,customer.name,total:double')
             [CompletionResult]::new('--sample', '--sample', [CompletionResultType]::ParameterName, 'Infer columns from this many pages of each range')
@@ -468,7 +473,7 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
             break
         }
         'cosmos-tail;lag' {
-            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The state file, if it is not beside the output')
+            [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'The state, if it is not beside the output')
             [CompletionResult]::new('--group', '--group', [CompletionResultType]::ParameterName, 'A group of change feed processors')
             [CompletionResult]::new('--leases', '--leases', [CompletionResultType]::ParameterName, 'The lease container of the group, such as shop/leases')
             [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Measure again after each pause of this length')

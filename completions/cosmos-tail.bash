@@ -889,7 +889,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__export)
-            opts="-o -f -d -c -v -q -h -V --output --all-containers --from --mode --follow --until --force --state --plan --shard --snapshot --query --query-file --parameter --partition-key --masked --format --compression --delimiter --null --csv-safe --csv-bom --rotate-bytes --rotate-interval --row-group-size --schema --columns --sample --detect-timestamps --strict-types --extra --system-fields --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --checkpoint-bytes --summary --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-o -f -d -c -v -q -h -V --output --all-containers --from --mode --follow --until --force --state --plan --shard --repair --snapshot --query --query-file --parameter --partition-key --masked --format --compression --delimiter --null --csv-safe --csv-bom --rotate-bytes --rotate-interval --partition-by --row-group-size --schema --columns --sample --detect-timestamps --strict-types --extra --system-fields --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --checkpoint-bytes --summary --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -965,6 +965,10 @@ _cosmos__tail() {
                     ;;
                 --rotate-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partition-by)
+                    COMPREPLY=($(compgen -W "day hour" -- "${cur}"))
                     return 0
                     ;;
                 --row-group-size)
@@ -2757,7 +2761,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__plan)
-            opts="-o -d -c -v -q -h -V --from --mode --output --keep --after --until --query --query-file --parameter --masked --format --compression --delimiter --null --csv-safe --csv-bom --schema --columns --sample --detect-timestamps --strict-types --system-fields --concurrency --page-size --max-retries --max-ru --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-o -d -c -v -q -h -V --from --mode --output --keep --after --until --query --query-file --parameter --masked --format --compression --delimiter --null --csv-safe --csv-bom --partition-by --schema --columns --sample --detect-timestamps --strict-types --system-fields --concurrency --page-size --max-retries --max-ru --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2813,6 +2817,10 @@ _cosmos__tail() {
                     ;;
                 --null)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partition-by)
+                    COMPREPLY=($(compgen -W "day hour" -- "${cur}"))
                     return 0
                     ;;
                 --schema)
@@ -3947,7 +3955,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__tail)
-            opts="-f -n -r -o -d -c -v -q -h -V --from --until --until-caught-up --follow --max --idle-timeout --mode --partition-key --range --format --wide --width --fields --jq --raw-output --color --output --state --group --leases --instance --lease-format --acquire-interval --renew-interval --expiration-interval --rotate-bytes --rotate-interval --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --account-moved --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-f -n -r -o -d -c -v -q -h -V --repair --from --until --until-caught-up --follow --max --idle-timeout --mode --partition-key --range --format --wide --width --fields --jq --raw-output --color --output --state --group --leases --instance --lease-format --acquire-interval --renew-interval --expiration-interval --rotate-bytes --rotate-interval --partition-by --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --account-moved --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4051,6 +4059,10 @@ _cosmos__tail() {
                     ;;
                 --rotate-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partition-by)
+                    COMPREPLY=($(compgen -W "day hour" -- "${cur}"))
                     return 0
                     ;;
                 --concurrency)

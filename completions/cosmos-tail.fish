@@ -206,6 +206,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l renew-i
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l expiration-interval -d 'After how long a lease that is not renewed is taken by others: the same for all instances of a group [default: 60s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l rotate-bytes -d 'Finish a file that has reached this size, such as 1GiB, or `none` [default: 128MiB; a file that grows: none]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l rotate-interval -d 'Finish files at least this often, or `none` [default: 10m; a file that grows: none]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l partition-by -d 'Put files into directories by when they were begun, in UTC: dt=2026-11-27/, or dt=2026-11-27/hour=18/ [default: one directory]' -r -f -a "day\t'The files that were begun on one day: dt=2026-11-27/'
+hour\t'The files that were begun in one hour: dt=2026-11-27/hour=18/'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l concurrency -d 'Ranges read at the same time [default: by the number of ranges and cores]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l page-size -d 'Documents requested in one page [default: 1000]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l max-retries -d 'How often a page is retried, beyond the SDK\'s own retries, before its range fails [default: no limit]' -r
@@ -237,6 +239,7 @@ low\t'Throttled first'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l throughput-bucket -d 'Throughput bucket that all requests use, 1 to 5, in containers that have buckets' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l log-format -d 'How to print messages on standard error: as text, or as JSON with time, level, message and range [default: text]' -r -f -a "text\t'For people'
 json\t'One JSON object per line, for programs that collect logs'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l repair -d 'Read again what open files should have'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l until-caught-up -d 'Stop once the service has nothing newer'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -s f -l follow -d 'Keep reading new changes until stopped, as a tail does without it'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand tail" -l wide -d 'Do not cut lines'
@@ -271,6 +274,8 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l delim
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l null -d 'CSV: the text of a cell without a value [default: empty]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l rotate-bytes -d 'Finish a file that has reached this size, such as 1GiB, or `none` [default: none; Parquet and Arrow: 128MiB]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l rotate-interval -d 'Finish files at least this often, or `none` [default: none; Parquet and Arrow: 10m]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l partition-by -d 'Put files into directories by when they were begun, in UTC: dt=2026-11-27/, or dt=2026-11-27/hour=18/ [default: one directory]' -r -f -a "day\t'The files that were begun on one day: dt=2026-11-27/'
+hour\t'The files that were begun in one hour: dt=2026-11-27/hour=18/'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l row-group-size -d 'Parquet: finish a row group that takes this much memory [default: 16MiB]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l schema -d '`infer` the columns, read them from a FILE, or write `raw` documents' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l columns -d 'Columns, such as id,customer.name,total:double' -r
@@ -317,6 +322,7 @@ json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l all-containers -d 'All containers of the database, each to a directory'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s f -l follow -d 'Keep reading new changes until stopped'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l force -d 'Replace the output of an earlier export'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l repair -d 'With --plan: discard open files of the share that do not match its state, and read their ranges again'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l snapshot -d 'With --mode all: all documents first, then every version and delete since the export began'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l masked -d 'Export masked values where the container masks some and this credential may not see them'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l csv-safe -d 'CSV: put a `\'` before text that a spreadsheet would take for a formula; this alters data'
@@ -348,6 +354,8 @@ arrow\t'The same columns as they are in memory: an IPC file, or a stream to stan
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l compression -d 'none, gzip, zstd, snappy or lz4, such as zstd:9' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l delimiter -d 'CSV: the delimiter between cells: one ASCII character, or `tab` [default: ,]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l null -d 'CSV: the text of a cell without a value [default: empty]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l partition-by -d 'Put files into directories by when they were begun, in UTC: dt=2026-11-27/, or dt=2026-11-27/hour=18/ [default: one directory]' -r -f -a "day\t'The files that were begun on one day: dt=2026-11-27/'
+hour\t'The files that were begun in one hour: dt=2026-11-27/hour=18/'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l schema -d '`infer` the columns, read them from a FILE, or write `raw` documents' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l columns -d 'Columns, such as id,customer.name,total:double' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand plan" -l sample -d 'Infer columns from this many pages of each range' -r
@@ -496,7 +504,7 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s v -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s q -l quiet -d 'Print only errors: no progress, no summary'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand resume" -s V -l version -d 'Print version'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l state -d 'The state file, if it is not beside the output' -r -F
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l state -d 'The state, if it is not beside the output' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l group -d 'A group of change feed processors' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l leases -d 'The lease container of the group, such as shop/leases' -r -f -a '(__cosmos_tail_names address)'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand lag" -l watch -d 'Measure again after each pause of this length' -r

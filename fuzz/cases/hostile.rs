@@ -19,7 +19,7 @@ use cosmos_tail::durable::parent_of;
 use cosmos_tail::feed::*;
 use cosmos_tail::format::*;
 use cosmos_tail::state::claim::Claimed;
-use cosmos_tail::state::ledger::{Ledger, take_over};
+use cosmos_tail::state::ledger::{Ledger, bring_into_line, take_over};
 use cosmos_tail::state::local::LocalState;
 use cosmos_tail::state::model::*;
 use cosmos_tail::state::{StateAt, destination_of, file};
@@ -502,7 +502,14 @@ fn resume(at: &Path, repair: bool) -> anyhow::Result<()> {
     let mut destination = destination_of(&state, parent_of(at), StateAt::File(at))?;
     destination.prove(&state.committed())?;
     destination.lock(claimed.ownership())?;
-    let recovery = take_over(&mut state, destination.as_ref(), &mut claimed, repair)?;
+    let again = take_over(&mut state, destination.as_ref(), &mut claimed, repair)?;
+    let recovery = bring_into_line(
+        &mut state,
+        destination.as_ref(),
+        &mut claimed,
+        &again,
+        repair,
+    )?;
     for part in &recovery.resumed {
         destination
             .reopen(part)?

@@ -27,6 +27,7 @@ pub(crate) fn state() -> State {
         inference: None,
         csv: None,
         output: Output::Directory(".".to_owned()),
+        partition_by: None,
         records: None,
     };
     let settings = Settings {

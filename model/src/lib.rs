@@ -3,7 +3,10 @@
 //! docs/object-store-protocol.md explains the protocol and has its rules. [`store`] is an object store,
 //! [`process`] what an export does, [`world`] both together with everything that can go wrong, and what must
 //! hold. Each of the [`rules`] can be switched off; the tests show that the checker then finds a violation.
+//!
+//! [`leases`] is a second model, of owners that change: its commits are single steps.
 
+pub mod leases;
 pub mod process;
 pub mod rules;
 pub mod store;

@@ -110,6 +110,15 @@ pub enum ExportFormat {
     Arrow,
 }
 
+/// What a directory of an exported table holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportPartition {
+    /// The files that were begun on one day: dt=2026-11-27/
+    Day,
+    /// The files that were begun in one hour: dt=2026-11-27/hour=18/
+    Hour,
+}
+
 /// How far a range is read by an export that ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Until {

@@ -29,6 +29,9 @@ const SUPPORTED: &str =
 #[cfg(not(feature = "object-stores"))]
 const SUPPORTED: &str = "cosmos-tail reads and writes local files";
 
+/// The schemes of Google Cloud Storage.
+const GOOGLE: [&str; 2] = ["gs", "gcs"];
+
 impl Location {
     /// The location that `text` names.
     ///
@@ -108,6 +111,10 @@ fn local(text: &Path) -> Result<PathBuf, String> {
         Some(scheme) if scheme.eq_ignore_ascii_case("file") => {
             Err("expected a path, such as /data/orders, without `file:`".to_owned())
         }
+        Some(scheme) if GOOGLE.iter().any(|gs| gs.eq_ignore_ascii_case(scheme)) => Err(format!(
+            "`{scheme}:` is not supported: {SUPPORTED}. For Google Cloud Storage use a local directory, and copy it \
+             from or to there with `gcloud storage rsync --recursive` while no export writes to it"
+        )),
         Some(scheme) => Err(format!(
             "`{scheme}:` is not supported: {SUPPORTED} (a local path that begins like this is written with `./` \
              in front)"
@@ -183,6 +190,10 @@ mod tests {
                     "{message}"
                 );
             }
+        }
+        for text in ["gs://lake/x", "GCS://lake/x", "gs:/lake/x"] {
+            let message = Location::parse(Path::new(text)).unwrap_err();
+            assert!(message.contains("`gcloud storage rsync"), "{message}");
         }
         for text in ["file:///tmp/x", "file:/tmp/x", "FILE://x"] {
             let message = Location::parse(Path::new(text)).unwrap_err();

@@ -12,6 +12,7 @@ use crate::error::{ExitCode, with_hint};
 use crate::job::Connected;
 use crate::leases::measurable;
 use crate::measure::{self, ReadAgain, Watched};
+use crate::objects::ObjectAddress;
 use crate::report::Report;
 use crate::settings::{ContainerNames, Given, LagOf, LagPlan, Names};
 use crate::signal::Shutdown;
@@ -25,7 +26,14 @@ pub(super) async fn run(
 ) -> Result<ExitCode> {
     let plan = LagPlan::new(given)?;
     match &plan.of {
-        LagOf::State(path) => of_state(account, path, &plan, report, shutdown).await,
+        LagOf::State(path) => {
+            let state = JobState::File(path);
+            of_state(account, state, &plan, report, shutdown).await
+        }
+        LagOf::Object(object) => {
+            let state = JobState::Object(object);
+            of_state(account, state, &plan, report, shutdown).await
+        }
         LagOf::Group { name, leases } => {
             of_group(account, name, leases, &plan, report, shutdown).await
         }
@@ -34,17 +42,16 @@ pub(super) async fn run(
 
 async fn of_state(
     account: &Account,
-    path: &Path,
+    mut state: JobState<'_>,
     plan: &LagPlan,
     report: &Arc<Report>,
     shutdown: &Shutdown,
 ) -> Result<ExitCode> {
-    let watched = Watched::read(path)?;
+    let watched = state.read().await?;
     let connection = account.plan_of(watched.source())?;
     let connected = account
         .connect(connection, connect_retries()?, report)
         .await?;
-    let mut state = StateFile(path);
     measure::lag(watched, &mut state, connected, plan, report, shutdown).await
 }
 
@@ -62,13 +69,22 @@ async fn of_group(
     measure::lag(watched, &mut group, connected, plan, report, shutdown).await
 }
 
-/// The state file of a job.
-struct StateFile<'a>(&'a Path);
+/// The state of a job.
+enum JobState<'a> {
+    File(&'a Path),
+    Object(&'a ObjectAddress),
+}
 
 #[async_trait]
-impl ReadAgain for StateFile<'_> {
+impl ReadAgain for JobState<'_> {
     async fn read(&mut self) -> Result<Watched> {
-        Watched::read(self.0)
+        match self {
+            Self::File(path) => Watched::read(path),
+            Self::Object(object) => {
+                let object = object.clone();
+                tokio::task::spawn_blocking(move || Watched::of_object(&object)).await?
+            }
+        }
     }
 }
 

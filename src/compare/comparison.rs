@@ -15,6 +15,7 @@ use super::form::Form;
 use super::hashes::Name;
 use super::keyed::Keyer;
 use super::memory::Memory;
+use super::probe::{OtherTexts, Probe};
 use super::selection::{Selection, Share};
 use super::side::{Done, Side};
 use super::visitor::{Reading, Visitor};
@@ -104,10 +105,20 @@ impl Comparison {
         selection: Selection,
         visitor: impl Fn(usize) -> V,
     ) -> Result<[V; 2]> {
+        self.read_by(&self.keyers, selection, visitor).await
+    }
+
+    /// The same with these keyers.
+    async fn read_by<V: Visitor>(
+        &self,
+        keyers: &[Arc<Keyer>; 2],
+        selection: Selection,
+        visitor: impl Fn(usize) -> V,
+    ) -> Result<[V; 2]> {
         let selection = Arc::new(selection);
         let reading = |side: usize| Reading {
             side: Arc::clone(&self.sides[side]),
-            keyer: Arc::clone(&self.keyers[side]),
+            keyer: Arc::clone(&keyers[side]),
             selection: Arc::clone(&selection),
             done: Arc::clone(&self.done[side]),
             stop: self.stop.clone(),
@@ -119,16 +130,60 @@ impl Comparison {
         Ok([source, target])
     }
 
-    /// Reads everything, and returns the digests of the sides.
-    pub(super) async fn digests(&self) -> Result<[Digest; 2]> {
+    /// Reads everything, and returns the digests of the sides: of files by their texts, unless these differ in more
+    /// documents than can be compared one by one at once. What costs something each time it is read, a container or
+    /// the objects of a store, is read by its contents at once.
+    pub(super) async fn digests(&self, report: &Report) -> Result<[Digest; 2]> {
+        let by_text =
+            |side: usize| self.sides[side].is_local() && self.keyers[side].can_compare_texts();
+        if !by_text(SOURCE) || !by_text(TARGET) {
+            return self.digests_by_content().await;
+        }
+        let keyers = self.keyers.each_ref().map(|keyer| {
+            Arc::new(Keyer {
+                by_text: true,
+                ..(**keyer).clone()
+            })
+        });
+        match self.digests_of(&keyers, Some(Arc::default())).await {
+            Ok(digests) => {
+                // The documents of ranges that are unlike for another reason are read again anyhow.
+                let [source, target] = &digests;
+                let differing = source.records_unlike_by_content(target);
+                if differing <= self.memory.sorted {
+                    report.detail("the sides were compared by their texts");
+                    return Ok(digests);
+                }
+                report.detail("too many texts differ: the sides are read again, by their contents");
+            }
+            Err(error) if error.is::<OtherTexts>() => report.detail(
+                "the sides are written differently: they are read again, by their contents",
+            ),
+            Err(error) => return Err(error),
+        }
+        self.digests_by_content().await
+    }
+
+    /// The same, whatever the sides are.
+    pub(super) async fn digests_by_content(&self) -> Result<[Digest; 2]> {
+        self.digests_of(&self.keyers, None).await
+    }
+
+    async fn digests_of(
+        &self,
+        keyers: &[Arc<Keyer>; 2],
+        probe: Option<Arc<Probe>>,
+    ) -> Result<[Digest; 2]> {
         let visitor = |side: usize| {
             let filter = (!self.sides[side].is_container()).then_some(self.memory.filter);
             Coarse {
+                side,
                 digest: Digest::new(self.keyers[side].buckets(), filter),
                 buffer: Form::default(),
+                probe: probe.clone(),
             }
         };
-        let read = self.read(Selection::All, visitor).await?;
+        let read = self.read_by(keyers, Selection::All, visitor).await?;
         let digests = read.map(|coarse| coarse.digest.close());
         for (digest, known) in digests.iter().zip(&self.documents) {
             known.store(digest.documents, Ordering::Relaxed);

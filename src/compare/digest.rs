@@ -136,6 +136,18 @@ impl Digest {
         unlike.map(|(at, _)| at as Bucket).collect()
     }
 
+    /// The records of both digests that came in ranges where only the contents differ: names may be the same, and none
+    /// came twice. Of the others it makes no difference how contents were hashed.
+    pub(super) fn records_unlike_by_content(&self, other: &Self) -> u64 {
+        let all = self.ranges.iter().zip(&other.ranges);
+        let unlike = all.filter(|(a, b)| {
+            !a.is_uncertain && !b.is_uncertain && a.count == b.count && a.sum != b.sum
+        });
+        unlike
+            .map(|(a, b)| u64::from(a.count) + u64::from(b.count))
+            .sum()
+    }
+
     /// Everything was added: frees what that needed.
     pub(super) fn close(mut self) -> Self {
         self.flush();

@@ -10,6 +10,7 @@ use super::digest::{Bucket, Digest, Left};
 use super::form::Form;
 use super::hashes::Name;
 use super::keyed::{Address, Keyed, Keyer};
+use super::probe::Probe;
 use super::visitor::Visitor;
 use crate::error::with_hint;
 use crate::escape::escape_for_terminal;
@@ -67,8 +68,11 @@ impl Kind {
 
 /// Adds the records of a side to its digest.
 pub(super) struct Coarse {
+    pub(super) side: usize,
     pub(super) digest: Digest,
     pub(super) buffer: Form,
+    /// If documents are taken by their texts.
+    pub(super) probe: Option<Arc<Probe>>,
 }
 
 impl Visitor for Coarse {
@@ -76,6 +80,9 @@ impl Visitor for Coarse {
         let document = record.document.as_deref();
         self.digest.bytes += document.map_or(0, <[u8]>::len) as u64;
         let left = keyer.left(&record, &mut self.buffer);
+        if let (Some(probe), Left::Content(text)) = (&self.probe, left) {
+            probe.take(self.side, record.name, text)?;
+        }
         let hashes = &keyer.hashes;
         self.digest
             .add(hashes, record.bucket, record.name, left, may_repeat);

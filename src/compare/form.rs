@@ -289,7 +289,7 @@ pub(super) fn write_text(kind: u8, text: &[u8], out: &mut Vec<u8>) {
 }
 
 #[inline]
-fn decoded(raw: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn decoded(raw: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(b'\\', raw).is_some() {
         decode_string(raw)
     } else {
@@ -297,7 +297,7 @@ fn decoded(raw: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-fn is_system_field(name: &[u8]) -> bool {
+pub(super) fn is_system_field(name: &[u8]) -> bool {
     name.first() == Some(&b'_') && SYSTEM_FIELDS.iter().any(|field| field.as_bytes() == name)
 }
 

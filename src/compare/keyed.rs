@@ -12,6 +12,7 @@ use super::canonical::Content;
 use super::digest::{Bucket, Left};
 use super::form::{Form, write_string};
 use super::hashes::{Hashes, Name};
+use super::text::kept_text;
 use crate::cosmos::epk::{hash_of_partition_key, key_text, no_value, partition_key};
 use crate::error::{usage, with_hint};
 use crate::feed::RecordForm;
@@ -43,6 +44,8 @@ pub(super) struct Keyer {
     pub(super) interpreter: Interpreter,
     /// Whether documents go through a program.
     pub(super) has_program: bool,
+    /// Whether documents are taken by their texts where that is possible, instead of their canonical forms.
+    pub(super) by_text: bool,
 }
 
 /// A record, by its document.
@@ -172,6 +175,11 @@ impl Keyer {
         !self.has_program && !self.interpreter.has_another_key()
     }
 
+    /// Whether the same texts are the same content.
+    pub(super) fn can_compare_texts(&self) -> bool {
+        self.is_direct() && self.content.is_plain()
+    }
+
     fn meaning(
         &self,
         meaning: Result<Meaning, Defect>,
@@ -211,7 +219,7 @@ impl Keyer {
         self.found(found, document, None)
     }
 
-    /// The same with what is compared of it; none also if it is not a document. If nothing says what it is, it is one if it
+    /// The same with what is compared of it, its text or its form; none also if it is not a document. If nothing says what it is, it is one if it
     /// has an id, which no envelope of a change has, and is not marked as deleted, as the deletions of `tail` are.
     fn written<'a>(
         &self,
@@ -219,17 +227,22 @@ impl Keyer {
         is_undeclared: bool,
         form: &'a mut Form,
     ) -> Option<Keyed<'a>> {
-        if !self.content.is_plain() {
+        if !self.by_text && !self.content.is_plain() {
             return None;
         }
         let mut found = Found::of(&self.key_paths);
         form.clear();
-        let written = form.write_object(document, true, |member| found.take(member));
-        written.ok()?;
+        let written: &[u8] = if self.by_text {
+            kept_text(document, form.bytes_mut(), |member| found.take(member)).ok()?
+        } else {
+            let written = form.write_object(document, true, |member| found.take(member));
+            written.ok()?;
+            form.bytes()
+        };
         if is_undeclared && found.is_marked {
             return None;
         }
-        self.found(found, document, Some(form.bytes()))
+        self.found(found, document, Some(written))
     }
 
     fn found<'a>(

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! record or item ─► keyer: which document, what is left of it       keyed.rs, form.rs
-//!    │ first reading, of everything
+//!    │ first reading, of everything; of files by their texts        text.rs, probe.rs
 //!    ▼
 //!  digest of each side: sums of hashes by range of hashed keys       digest.rs
 //!    │ ranges that differ, or are uncertain
@@ -35,12 +35,14 @@ mod listing;
 mod memory;
 mod number;
 mod outcome;
+mod probe;
 mod reading;
 mod repair;
 mod selection;
 mod settle;
 mod side;
 mod start;
+mod text;
 mod visitor;
 
 pub(crate) use canonical::has_same_content;

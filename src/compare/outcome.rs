@@ -59,7 +59,12 @@ pub(super) async fn run(
     (listing, repair): (Listing, Option<Repair>),
     report: &Report,
 ) -> Result<Ended> {
-    let digests = comparison.digests().await?;
+    let digests = if plan.bytes {
+        // Of these only the counts are needed.
+        comparison.digests_by_content().await?
+    } else {
+        comparison.digests(report).await?
+    };
     let documents = [digests[SOURCE].documents, digests[TARGET].documents];
     let differing = if plan.bytes {
         comparison.by_bytes(&digests, report).await?

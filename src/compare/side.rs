@@ -27,6 +27,8 @@ pub(super) enum Place {
     Files {
         inputs: Vec<Input>,
         bytes: u64,
+        /// Whether each reading of them is a download.
+        are_objects: bool,
     },
     Container {
         connected: Connected,
@@ -65,6 +67,7 @@ impl Side {
             name,
             place: Place::Files {
                 bytes: inputs.total_bytes(),
+                are_objects: inputs.are_objects,
                 inputs: inputs.inputs,
             },
         }
@@ -72,6 +75,17 @@ impl Side {
 
     pub(super) fn is_container(&self) -> bool {
         matches!(self.place, Place::Container { .. })
+    }
+
+    /// Whether it is read again without cost.
+    pub(super) fn is_local(&self) -> bool {
+        matches!(
+            self.place,
+            Place::Files {
+                are_objects: false,
+                ..
+            }
+        )
     }
 
     /// Whether small ranges of it can be read on their own.

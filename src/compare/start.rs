@@ -147,6 +147,7 @@ pub async fn compare(
             key_paths: key_paths.clone(),
             interpreter,
             has_program,
+            by_text: false,
         })
     };
     let comparison = Comparison {

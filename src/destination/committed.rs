@@ -9,6 +9,8 @@ use crate::feed::{RangeState, RecordForm};
 pub struct Committed<'a> {
     /// The export.
     pub export_id: uuid::Uuid,
+    /// The number of the commit: no part was sealed by a later one.
+    pub generation: u64,
     /// Where its documents go.
     pub output: &'a Output,
     /// What the records of its files are, if that is known.

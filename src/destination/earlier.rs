@@ -42,6 +42,7 @@ impl Earlier {
     fn committed(&self) -> Committed<'_> {
         Committed {
             export_id: self.export_id,
+            generation: 0,
             output: &self.output,
             records: None,
             masked: false,
@@ -88,6 +89,7 @@ pub fn left_by_earlier(
         }
         durable::begins_as_ours(&path)?;
         if let Ok(earlier) = read_earlier(&path) {
+            ensure_of_files(&path, &earlier.output)?;
             states.push(earlier);
         } else {
             ensure_no_replay(&path)?;
@@ -133,26 +135,25 @@ pub fn left_by_earlier(
     }
     for part in existing(&places)? {
         durable::is_plain_file(&part.path)?;
-        let name = part.path.file_name().unwrap_or_default();
-        let is_listed = name.to_str().is_some_and(|name| listed.contains(name));
+        let is_listed = places
+            .iter()
+            .any(|place| listed.contains(&place.name_of(&part.path)));
         let is_of_state = |earlier: &Earlier| {
             let committed = earlier.committed();
-            let own = if part.is_open {
-                earlier.names.open_part(part.series, part.part)
-            } else {
-                earlier.names.part(part.series, part.part)
-            };
-            let is_here = own == part.path;
+            let is_open_here = earlier.names.open_part(part.series, part.part) == part.path;
             let mut known = committed.open().chain(committed.sealed);
-            is_here
-                && (known.any(|file| (file.series, file.part) == (part.series, part.part))
-                    || (part.is_open && may_be_unknown(&committed, &part)))
+            let is_it = |file: &FileState| {
+                (file.series, file.part) == (part.series, part.part)
+                    && (is_open_here || earlier.names.finished(file) == part.path)
+            };
+            known.any(is_it) || (is_open_here && may_be_unknown(&committed, &part))
         };
-        if names.claimed_by_another(part.series, part.part).is_some()
-            || !(is_listed || states.iter().any(is_of_state))
-        {
+        if names.found_is_claimed(&part) || !(is_listed || states.iter().any(is_of_state)) {
             return Err(foreign(&part.path, "no manifest and no state lists it"));
         }
+        names
+            .ensure_own_partition(&part)
+            .exit_code(ExitCode::Usage)?;
         found.push(part.path);
     }
     let definitions = places.iter().filter_map(FileNames::definition);
@@ -182,6 +183,7 @@ fn shards_at(names: &FileNames) -> Result<Option<Shards>> {
 fn places_of(names: &FileNames) -> Vec<FileNames> {
     std::iter::once(names.clone())
         .chain(names.elsewhere())
+        .map(FileNames::in_any_partition)
         .collect()
 }
 
@@ -203,6 +205,24 @@ fn existing(places: &[FileNames]) -> Result<BTreeSet<PartFile>> {
         found.extend(place.existing()?);
     }
     Ok(found)
+}
+
+/// The state of an export to objects is the only thing that knows its position, and its objects stay.
+fn ensure_of_files(path: &Path, output: &Output) -> Result<()> {
+    match output {
+        Output::ObjectsAt(address) => Err(usage(
+            format!(
+                "`{}` is the state of an export to `{}`, which --force does not replace",
+                shown_path(&path),
+                address.escape_debug()
+            ),
+            format!(
+                "choose another state, or continue that export: cosmos-tail resume --state {}",
+                shell_word(path)
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The state of a replay begins like that of an export, but is not one.

@@ -15,6 +15,7 @@ use super::manifest::{self, Manifest, Purpose};
 use super::names::{FileNames, PartFile};
 use super::owner::{self, Owner};
 use super::part::{FileState, ManifestMark, PartId, ResumedPart};
+use super::partitions::Partitions;
 use super::recover::{self, Recovery};
 use super::seam::{Destination, Kind, Ownership, PartWriter, Unsynced};
 use crate::durable::{self, Lock, Locks, lock_path, shown_path};
@@ -35,6 +36,7 @@ pub struct Local {
     /// Locks of the other places where earlier exports to this directory kept their states.
     former: Mutex<Vec<Lock>>,
     open: Mutex<HashMap<PartId, OpenFile>>,
+    partitions: Partitions,
 }
 
 /// A part file that is written to.
@@ -50,6 +52,7 @@ impl Local {
     /// exports, which list their files.
     pub fn new(names: FileNames, state_path: Option<&Path>, read_earlier: ReadEarlier) -> Self {
         Self {
+            partitions: Partitions::new(names.partition_by()),
             names,
             state_path: state_path.map(Path::to_owned),
             read_earlier,
@@ -219,13 +222,20 @@ impl Destination for Local {
         owner::prove(committed, self.state_path()?, &self.names).map(drop)
     }
 
+    fn check_recovery(&self, committed: &Committed<'_>, repair: bool) -> Result<Vec<FileState>> {
+        recover::check(committed, self.state_path()?, &self.names, repair)
+    }
+
     fn recover(&self, committed: &Committed<'_>, repair: bool) -> Result<Recovery> {
         recover::recover(committed, self.state_path()?, &self.names, repair)
     }
 
     fn open(&self, id: PartId) -> Result<Box<dyn PartWriter>> {
         let path = self.names.open_part(id.series, id.part);
-        let finished = self.names.part(id.series, id.part);
+        self.partitions.begin(id);
+        let finished = self
+            .names
+            .part_in(id.series, id.part, self.partitions.of(id));
         if !self.names.is_append() && durable::is_there(&finished) {
             return Err(with_hint(
                 anyhow!("`{}` already exists", shown_path(&finished)),
@@ -240,6 +250,7 @@ impl Destination for Local {
 
     fn reopen(&self, part: &ResumedPart) -> Result<Box<dyn PartWriter>> {
         let path = self.names.open_part(part.series, part.part);
+        self.partitions.resume(part.id(), part.partition());
         let continued = || -> Result<Box<dyn PartWriter>> {
             let mut options = fs::OpenOptions::new();
             let mut file = durable::open_plain("part.open", &path, options.write(true))?;
@@ -247,6 +258,15 @@ impl Destination for Local {
             self.writer(part.id(), file, false)
         };
         continued().with_context(|| format!("cannot continue `{}`", shown_path(&path)))
+    }
+
+    fn place_of(&self, part: PartId) -> Option<String> {
+        let partition = self.partitions.of(part)?;
+        Some(partition.to_string())
+    }
+
+    fn is_past(&self, part: PartId) -> bool {
+        self.partitions.is_past(part)
     }
 
     fn make_durable(&self, parts: &[Unsynced]) -> Result<()> {
@@ -279,10 +299,13 @@ impl Destination for Local {
         }
         for sealed in committed.sealed {
             let open = self.names.open_part(sealed.series, sealed.part);
-            durable::publish(&open, &self.names.part(sealed.series, sealed.part))
+            self.names.prepare_partition(sealed)?;
+            durable::publish(&open, &self.names.finished(sealed))
                 .context("cannot publish a finished file")?;
         }
-        self.names.sync_published()?;
+        self.names.sync_published(committed.sealed)?;
+        let published = committed.sealed.iter().map(FileState::id);
+        self.partitions.forget(published);
         manifest::list(committed, committed.manifest, &self.names)
     }
 
@@ -318,14 +341,18 @@ impl Destination for Local {
         let path = if is_open {
             self.names.open_part(part.series, part.part)
         } else {
-            self.names.part(part.series, part.part)
+            self.names.finished(part)
         };
-        name_in_directory(&path)
+        self.names.name_of(&path)
     }
 
     fn part_of(&self, name: &str) -> Option<PartId> {
         let PartFile { series, part, .. } = self.names.part_of(name)?;
         Some(PartId { series, part })
+    }
+
+    fn name_of_found(&self, file: &PartFile) -> String {
+        self.names.name_of(&file.path)
     }
 
     fn list(&self) -> Result<Vec<PartFile>> {

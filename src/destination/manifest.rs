@@ -22,6 +22,7 @@ use crate::process;
 use super::committed::Committed;
 use super::names::{FileNames, PartFile};
 use super::part::{FileState, ManifestMark, checksum_text, is_first};
+use super::partition::split_name;
 
 /// One line of a manifest: a published file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +30,7 @@ use super::part::{FileState, ManifestMark, checksum_text, is_first};
 pub struct Entry {
     /// The export that it belongs to.
     pub export_id: uuid::Uuid,
-    /// Its name, beside the manifest.
+    /// Its name in the table. In a partitioned one it begins with the directories of its partition.
     pub file: String,
     /// What its records are. Older builds did not list it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,8 +85,7 @@ impl Entry {
 
     /// The entry of `file`, a part of the export that has `committed`.
     pub fn of(committed: &Committed<'_>, names: &FileNames, file: &FileState) -> Self {
-        let path = names.part(file.series, file.part);
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = names.name_of(&names.finished(file));
         Self::new(committed, &name, file)
     }
 
@@ -310,6 +310,7 @@ impl Manifest {
 
 /// The part that a file is, by its name, as exports to directories name files.
 fn part_of_any_directory(name: &str) -> Option<PartFile> {
+    let (_, name) = split_name(name);
     let is_bare = Path::new(name).file_name()? == name;
     // The name of a container may have an extension, too.
     let uncompressed = [".gz", ".zst"]

@@ -34,6 +34,8 @@ mod objects;
 mod output;
 pub mod owner;
 mod part;
+mod partition;
+mod partitions;
 mod place;
 mod receipt;
 mod recover;
@@ -55,9 +57,11 @@ pub use part::{
     FileState, ManifestMark, PartId, Piece, ResumedPart, SeriesState, Upload, checksum_text,
     optional_checksum_text,
 };
+pub use partition::{Partition, PartitionBy, split_name, tables_of};
+pub use partitions::PartitionClock;
 pub use place::{Place, at};
 pub use receipt::{PartReceipt, Receipt, Written};
-pub use recover::{Recovery, may_be_unknown};
+pub use recover::{NeedsRepair, Recovery, may_be_unknown};
 pub use seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
 pub use shards::{Home, Shards};
 pub use standard_output::StandardOutput;

@@ -6,6 +6,8 @@ use anyhow::{Context, Result, anyhow};
 use fs_err as fs;
 
 use super::output::Output;
+use super::part::FileState;
+use super::partition::{Partition, PartitionBy, split_name};
 use super::table::{DEFINITION_FILE, MANIFEST_FILE, STATE_FILE, ensure_own, places};
 use crate::durable::{self, OPEN_SUFFIX, shown_path, with_suffix};
 use crate::error::with_hint;
@@ -19,6 +21,18 @@ const OWNER_SUFFIX: &str = ".owner";
 pub struct FileNames {
     layout: Layout,
     extension: &'static str,
+    partitions: InPartitions,
+}
+
+/// In which directories of a table its finished files are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InPartitions {
+    /// In the table itself.
+    None,
+    /// In those of such partitions.
+    By(PartitionBy),
+    /// In the table itself, or in those of any partitions.
+    Any,
 }
 
 #[derive(Debug, Clone)]
@@ -87,7 +101,45 @@ impl FileNames {
                 Layout::StandardOutput
             }
         };
-        Self { layout, extension }
+        Self {
+            layout,
+            extension,
+            partitions: InPartitions::None,
+        }
+    }
+
+    /// The same in a table that is partitioned so.
+    #[must_use]
+    pub fn partitioned(self, by: Option<PartitionBy>) -> Self {
+        Self {
+            partitions: by.map_or(InPartitions::None, InPartitions::By),
+            ..self
+        }
+    }
+
+    /// The same, partitioned or not: an earlier export may have been.
+    #[must_use]
+    pub(super) fn in_any_partition(self) -> Self {
+        Self {
+            partitions: InPartitions::Any,
+            ..self
+        }
+    }
+
+    /// How the table is partitioned.
+    pub(super) fn partition_by(&self) -> Option<PartitionBy> {
+        match self.partitions {
+            InPartitions::By(by) => Some(by),
+            InPartitions::None | InPartitions::Any => None,
+        }
+    }
+
+    fn has(&self, partition: Option<Partition>) -> bool {
+        match self.partitions {
+            InPartitions::None => partition.is_none(),
+            InPartitions::By(by) => partition.map(Partition::by) == Some(by),
+            InPartitions::Any => true,
+        }
     }
 
     /// Whether the one file is appended to under its own name, so that it is never finished.
@@ -174,7 +226,7 @@ impl FileNames {
                 stem: stem.clone(),
                 is_of_shard: *is_of_shard,
             },
-            extension: self.extension,
+            ..self.clone()
         };
         others.map(at).collect()
     }
@@ -189,7 +241,79 @@ impl FileNames {
         }
     }
 
-    /// The final name of a part.
+    /// The final name of a part that a state lists.
+    pub fn finished(&self, file: &FileState) -> PathBuf {
+        self.part_in(file.series, file.part, file.partition())
+    }
+
+    /// The same in this partition.
+    pub(super) fn part_in(&self, series: u32, part: u32, partition: Option<Partition>) -> PathBuf {
+        let path = self.part(series, part);
+        match (partition, path.file_name()) {
+            (Some(partition), Some(name)) if self.is_directory() => {
+                self.directory().join(partition.to_string()).join(name)
+            }
+            _ => path,
+        }
+    }
+
+    /// The name of a finished or open file, as manifests have it.
+    pub fn name_of(&self, path: &Path) -> String {
+        let in_table = path.strip_prefix(self.directory()).ok();
+        let in_table = in_table.and_then(Path::to_str);
+        let in_table = in_table.map(|name| name.replace(std::path::MAIN_SEPARATOR, "/"));
+        match in_table.filter(|name| split_name(name).0.is_some()) {
+            Some(name) if self.is_directory() => name,
+            _ => {
+                let name = path.file_name().unwrap_or_default();
+                name.to_string_lossy().into_owned()
+            }
+        }
+    }
+
+    /// Creates the directory of the partition of a sealed part, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If something else has its name, or any error of the system.
+    pub(super) fn prepare_partition(&self, sealed: &FileState) -> Result<()> {
+        for directory in self.partition_directories(sealed).into_iter().rev() {
+            ensure_own(&directory)?;
+            durable::create_directory(&directory).with_context(|| {
+                format!("cannot create the directory `{}`", shown_path(&directory))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Checks that no directory of the table that leads to a finished part is a link to another one.
+    ///
+    /// # Errors
+    ///
+    /// If one is.
+    pub(super) fn ensure_own_partition(&self, found: &PartFile) -> Result<()> {
+        if found.is_open || !self.is_directory() {
+            return Ok(());
+        }
+        let mut directories = self.directories_to(&found.path);
+        directories.try_for_each(ensure_own)
+    }
+
+    /// The directories in the table that lead to a part, the innermost first.
+    fn partition_directories(&self, file: &FileState) -> Vec<PathBuf> {
+        if file.partition().is_none() || !self.is_directory() {
+            return Vec::new();
+        }
+        let finished = self.finished(file);
+        self.directories_to(&finished).map(Path::to_owned).collect()
+    }
+
+    fn directories_to<'a>(&'a self, finished: &'a Path) -> impl Iterator<Item = &'a Path> {
+        let above = finished.ancestors().skip(1);
+        above.take_while(|above| *above != self.directory())
+    }
+
+    /// The final name of a part; in a partitioned table, without the partition.
     pub fn part(&self, series: u32, part: u32) -> PathBuf {
         match &self.layout {
             Layout::Directory {
@@ -252,21 +376,29 @@ impl FileNames {
         Some(with_suffix(&self.default_state()?, OWNER_SUFFIX))
     }
 
-    /// The state or the manifest of another export, to a single file with the name of this part, if there is
+    /// The state or the manifest of another export, to a single file with the final name `path` of a part, if there is
     /// one: then the part belongs to that export.
-    pub fn claimed_by_another(&self, series: u32, part: u32) -> Option<PathBuf> {
-        let path = self.part(series, part);
+    pub fn claimed_by_another(&self, path: &Path) -> Option<PathBuf> {
         let own = self.default_state();
-        let state = with_suffix(&path, ".state.json");
+        let state = with_suffix(path, ".state.json");
         if own.as_ref() == Some(&state) {
             return None;
         }
         let claims = [
             with_suffix(&state, OWNER_SUFFIX),
-            with_suffix(&path, ".manifest.ndjson"),
+            with_suffix(path, ".manifest.ndjson"),
             state,
         ];
         claims.into_iter().find(|claim| durable::is_there(claim))
+    }
+
+    /// The same of a part that was found; an open one will have its final name in the table itself.
+    pub(super) fn found_is_claimed(&self, found: &PartFile) -> bool {
+        let finished = match found.is_open {
+            true => self.part(found.series, found.part),
+            false => found.path.clone(),
+        };
+        self.claimed_by_another(&finished).is_some()
     }
 
     /// All files on disk with a name of this export's files, open and finished.
@@ -282,7 +414,7 @@ impl FileNames {
         directories.dedup();
         let mut found = Vec::new();
         for directory in directories {
-            self.collect(&names_in(directory)?, directory, &mut found);
+            self.collect(&self.names_below(directory)?, directory, &mut found);
         }
         found.sort();
         Ok(found)
@@ -305,6 +437,16 @@ impl FileNames {
         Ok(found)
     }
 
+    /// The names in a directory; in that of a partitioned table, those in the partitions too.
+    fn names_below(&self, directory: &Path) -> Result<Vec<String>> {
+        match self.partitions {
+            InPartitions::By(_) | InPartitions::Any if directory == self.directory() => {
+                names_in_table(directory)
+            }
+            _ => names_in(directory),
+        }
+    }
+
     /// Adds the files with a name of this export's files, of those in `directory`.
     fn collect(&self, names: &[String], directory: &Path, found: &mut Vec<PartFile>) {
         let paths = names.iter().map(|name| directory.join(name));
@@ -317,8 +459,18 @@ impl FileNames {
     /// # Errors
     ///
     /// Any error of the system.
-    pub(super) fn sync_published(&self) -> std::io::Result<()> {
+    pub(super) fn sync_published(&self, published: &[FileState]) -> std::io::Result<()> {
         let (directory, own) = (self.directory(), self.own_directory());
+        let partitions = published
+            .iter()
+            .flat_map(|file| self.partition_directories(file));
+        // From the innermost to the outermost.
+        let mut partitions: Vec<_> = partitions.collect();
+        partitions.sort_unstable();
+        partitions.dedup();
+        for partition in partitions.iter().rev() {
+            durable::sync_directory("publish.sync-directory", partition)?;
+        }
         durable::sync_directory("publish.sync-directory", directory)?;
         if own != directory {
             durable::sync_directory("publish.sync-directory", own)?;
@@ -328,7 +480,8 @@ impl FileNames {
 
     /// The part of this export that the file `name` is; `None` if it is not a name of its files.
     pub fn part_of(&self, name: &str) -> Option<PartFile> {
-        let is_bare = Path::new(name).file_name()? == name;
+        let bare = split_name(name).1;
+        let is_bare = Path::new(bare).file_name()? == bare;
         is_bare.then(|| self.parse(&self.directory().join(name)))?
     }
 
@@ -381,7 +534,12 @@ impl FileNames {
         let expected = if is_open {
             self.open_part(series, part)
         } else {
-            self.part(series, part)
+            let name = self.name_of(path);
+            let partition = split_name(&name).0;
+            if !self.has(partition) {
+                return None;
+            }
+            self.part_in(series, part, partition)
         };
         (expected.file_name()? == name).then_some(PartFile {
             series,
@@ -407,6 +565,25 @@ pub fn names_in(directory: &Path) -> Result<Vec<String>> {
     for entry in fs::read_dir(directory).context(CANNOT)? {
         let name = entry.context(CANNOT)?.file_name();
         names.push(name.to_string_lossy().into_owned());
+    }
+    Ok(names)
+}
+
+/// The names in the directory of a table, and in those of its partitions.
+///
+/// # Errors
+///
+/// As [`names_in`].
+pub fn names_in_table(directory: &Path) -> Result<Vec<String>> {
+    let mut names = names_in(directory)?;
+    // In a partition by the day there can be some by the hour.
+    let mut next = 0;
+    while let Some(name) = names.get(next).cloned() {
+        next += 1;
+        if Partition::parse(&name).is_some() && directory.join(&name).is_dir() {
+            let below = names_in(&directory.join(&name))?;
+            names.extend(below.into_iter().map(|below| format!("{name}/{below}")));
+        }
     }
     Ok(names)
 }

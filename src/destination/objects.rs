@@ -15,15 +15,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
-use self::claim::{Claiming, is_taken};
+use self::claim::{CLAIM, Claiming, is_taken};
 pub use self::claim::{PlaceClaim, StateElsewhere, state_elsewhere};
-use self::uploads::{UploadWriter, Uploads};
+use self::uploads::{UploadWriter, Uploads, is_gone};
 use super::committed::Committed;
 use super::export_files::ExportFiles;
 use super::manifest::{Entry, Manifest, lines_of};
 use super::names::{PartFile, stem_of_objects};
 use super::part::{FileState, ManifestMark, PartId, Piece, ResumedPart, Upload};
-use super::recover::Recovery;
+use super::partition::{PartitionBy, split_name};
+use super::partitions::Partitions;
+use super::recover::{NeedsRepair, Recovery};
 use super::seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
 use super::shards::SHARDS_FILE;
 use super::table::own_object;
@@ -54,6 +56,7 @@ pub struct Objects {
     /// The claim of this process, which names contain.
     process: uuid::Uuid,
     uploads: Arc<Uploads>,
+    partitions: Partitions,
     /// Uploads of earlier processes that could not be aborted yet.
     left: Mutex<Vec<Upload>>,
     /// The claim of the place, if the state is elsewhere.
@@ -75,11 +78,21 @@ impl Objects {
             extension,
             process: uuid::Uuid::nil(),
             uploads: Arc::default(),
+            partitions: Partitions::default(),
             left: Mutex::default(),
             claiming: None,
             is_claimed: AtomicBool::new(false),
             container: container.to_owned(),
             listed: BTreeMap::new(),
+        }
+    }
+
+    /// The same, with new objects in the directories of such partitions.
+    #[must_use]
+    pub fn partitioned(self, by: Option<PartitionBy>) -> Self {
+        Self {
+            partitions: Partitions::new(by),
+            ..self
         }
     }
 
@@ -127,20 +140,32 @@ impl Objects {
     }
 
     fn name(&self, part: PartId) -> String {
-        format!(
+        let name = format!(
             "{}-{:05}-{:06}-{}.{}",
             self.stem,
             part.series,
             part.part,
             self.process.simple(),
             self.extension
-        )
+        );
+        match self.partitions.of(part) {
+            None => name,
+            Some(partition) => format!("{partition}/{name}"),
+        }
+    }
+
+    /// The part of this export that an object is; `None` too if it is not in a partition of the table, where a consumer may
+    /// have put it.
+    fn own_part_of(&self, name: &str) -> Option<PartId> {
+        let partition = split_name(name).0;
+        self.part_of(name)
+            .filter(|_| self.partitions.has(partition))
     }
 
     /// The parts among the objects of these names.
     fn parts_among(&self, names: impl Iterator<Item = String>) -> Vec<PartFile> {
         let parts = names.filter_map(|name| {
-            let PartId { series, part } = self.part_of(&name)?;
+            let PartId { series, part } = self.own_part_of(&name)?;
             Some(PartFile {
                 series,
                 part,
@@ -155,7 +180,7 @@ impl Objects {
     fn place<'a>(&self, file: &'a FileState) -> Result<&'a str> {
         let place = file.place.as_deref().unwrap_or_default();
         ensure!(
-            self.part_of(place) == Some(file.id()),
+            self.own_part_of(place) == Some(file.id()),
             "the state names part {} of series {} `{}`, which is not a name of this export's objects",
             file.part,
             file.series,
@@ -197,6 +222,10 @@ impl Objects {
             last = self.bucket.complete(name, upload, pieces).err().or(last);
         }
         let last = last.unwrap_or_else(|| anyhow!("it is not there after it was completed"));
+        if is_gone(&last) {
+            let object = self.display_of(name);
+            return Err(last.context(NeedsRepair::Upload(object, Vec::new())));
+        }
         Err(last.context(format!(
             "the upload of `{}` cannot be completed",
             self.display_of(name)
@@ -266,11 +295,13 @@ impl Objects {
         }
         let mut mark = committed.manifest;
         for (batch, files) in batches {
-            mark.length += self.publish_batch(committed, batch, &files)?;
+            let listed = self.publish_batch(committed, batch, &files);
+            mark.length += listed.map_err(|error| self.with_missing(error, committed.sealed))?;
             mark.entries += files.len() as u64;
         }
-        self.uploads
-            .forget(committed.sealed.iter().map(FileState::id));
+        let published = committed.sealed.iter().map(FileState::id);
+        self.uploads.forget(published.clone());
+        self.partitions.forget(published);
         Ok(mark)
     }
 
@@ -296,7 +327,7 @@ fn ensure_only_hidden(objects: &Objects, listed: &[(String, u64)]) -> Result<()>
     let is_hidden = |name: &str| name.starts_with(['_', '.']);
     let is_of_plan = |name: &str| {
         let stem = objects.stem_of_plan();
-        stem.is_some_and(|stem| name.starts_with(stem))
+        stem.is_some_and(|stem| split_name(name).1.starts_with(stem))
     };
     let mut names = listed.iter();
     match names.find(|(name, _)| !is_hidden(name) && !is_of_plan(name)) {
@@ -322,7 +353,11 @@ impl Destination for Objects {
     }
 
     fn ensure_free(&self) -> Result<()> {
-        let listed = self.bucket.list("")?;
+        let mut listed = self.bucket.list("")?;
+        let is_claimed = listed.iter().any(|(name, _)| name == CLAIM);
+        if is_claimed && PlaceClaim::read(&self.bucket)?.is_none() {
+            listed.retain(|(name, _)| name != CLAIM);
+        }
         let own = self.own("");
         let marks = self.marks_of_others();
         let is_ours = |name: &str| {
@@ -413,19 +448,18 @@ impl Destination for Objects {
 
     fn claim(&self, committed: &Committed<'_>) -> Result<()> {
         if self.is_claimed.load(Ordering::Relaxed) {
-            return Ok(());
+            return self.check_claim();
         }
         let own = (self.process, &*self.container, self.extension);
         if let Some(claiming) = &self.claiming {
-            let earlier = claiming.take(&self.bucket, committed, own)?;
             self.ensure_alone(committed)?;
+            let earlier = claiming.take(&self.bucket, committed, own)?;
             // What came between the first look and the claim.
-            if let Err(error) = self.ensure_explained(committed) {
+            let alone = self.ensure_alone(committed);
+            if let Err(error) = alone.and_then(|()| self.ensure_explained(committed)) {
                 // It may be of a process that has claimed the place since.
                 self.check_claim()?;
-                if let Some(earlier) = earlier {
-                    Claiming::give_back(&self.bucket, &earlier, self.process).ok();
-                }
+                Claiming::give_back(&self.bucket, earlier, self.process).ok();
                 return Err(error);
             }
         } else {
@@ -463,6 +497,7 @@ impl Destination for Objects {
     }
 
     fn open(&self, part: PartId) -> Result<Box<dyn PartWriter>> {
+        self.partitions.begin(part);
         let writer = UploadWriter::begin(&self.bucket, &self.uploads, part, self.name(part));
         Ok(Box::new(writer))
     }
@@ -473,6 +508,10 @@ impl Destination for Objects {
 
     fn place_of(&self, part: PartId) -> Option<String> {
         Some(self.name(part))
+    }
+
+    fn is_past(&self, part: PartId) -> bool {
+        self.partitions.is_past(part)
     }
 
     fn make_durable(&self, parts: &[Unsynced]) -> Result<()> {
@@ -571,7 +610,8 @@ impl Destination for Objects {
     }
 
     fn part_of(&self, name: &str) -> Option<PartId> {
-        let rest = name
+        let rest = split_name(name)
+            .1
             .strip_prefix(self.stem.as_str())?
             .strip_prefix('-')?
             .strip_suffix(self.extension)?
@@ -588,6 +628,10 @@ impl Destination for Objects {
             series: number(series, 5)?,
             part: number(part, 6)?,
         })
+    }
+
+    fn name_of_found(&self, file: &PartFile) -> String {
+        file.path.to_string_lossy().into_owned()
     }
 
     fn shows_open_parts(&self) -> bool {

@@ -45,6 +45,11 @@ impl Output {
         )
     }
 
+    /// Whether it is a directory of this machine.
+    pub fn is_local_directory(&self) -> bool {
+        matches!(self, Self::Table(_) | Self::Directory(_))
+    }
+
     /// The directory or file; none for standard output, and for a table whose state directory has another name than
     /// it must have. Relative paths are relative to `base`.
     pub fn path(&self, base: &Path) -> Option<PathBuf> {

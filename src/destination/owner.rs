@@ -220,22 +220,15 @@ fn recognize(committed: &Committed<'_>, names: &FileNames, default_state: &Path)
             shown_path(&path)
         );
         for entry in &manifest.entries {
-            known.extend(
-                names
-                    .part_of(&entry.file)
-                    .map(|part| (part.series, part.part)),
-            );
+            known.extend(names.part_of(&entry.file).map(|part| part.path));
         }
     }
-    known.extend(
-        committed
-            .open()
-            .chain(committed.sealed)
-            .map(|file| (file.series, file.part)),
-    );
+    let open = committed.open().chain(committed.sealed);
+    known.extend(open.map(|file| names.open_part(file.series, file.part)));
+    known.extend(committed.sealed.iter().map(|file| names.finished(file)));
     for found in names.existing()? {
         ensure!(
-            is_marked && known.contains(&(found.series, found.part)),
+            is_marked && known.contains(&found.path),
             "`{}` exists, and no manifest lists it as a file of this export",
             shown_path(&found.path)
         );
@@ -313,6 +306,7 @@ mod tests {
 
     fn committed(export_id: u128, output: &Output) -> Committed<'_> {
         Committed {
+            generation: 0,
             export_id: uuid::Uuid::from_u128(export_id),
             output,
             records: None,

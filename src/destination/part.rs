@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::partition::Partition;
 use crate::feed::RangeState;
 
 /// A part of a series.
@@ -96,6 +97,11 @@ pub(super) fn is_first(columns: &u32) -> bool {
 }
 
 impl FileState {
+    /// The directory of the local table that it is in, if the table is partitioned.
+    pub fn partition(&self) -> Option<Partition> {
+        Partition::parse(self.place.as_deref()?)
+    }
+
     /// Which part it is.
     pub fn id(&self) -> PartId {
         PartId {
@@ -135,9 +141,16 @@ pub struct ResumedPart {
     pub rows: u64,
     /// CRC-32C of its bytes.
     pub crc32c: u32,
+    /// How its destination finds it again, see [`FileState::place`].
+    pub place: Option<String>,
 }
 
 impl ResumedPart {
+    /// The directory of the local table that it is in, if the table is partitioned.
+    pub(super) fn partition(&self) -> Option<Partition> {
+        Partition::parse(self.place.as_deref()?)
+    }
+
     /// Which part it is.
     pub fn id(&self) -> PartId {
         PartId {

@@ -6,6 +6,7 @@ use super::earlier::ReadEarlier;
 use super::local::Local;
 use super::names::FileNames;
 use super::output::Output;
+use super::partition::PartitionBy;
 use super::seam::Destination;
 use super::standard_output::StandardOutput;
 
@@ -20,6 +21,8 @@ pub struct Place<'a> {
     pub container: &'a str,
     /// The extension of files, without a dot.
     pub extension: &'static str,
+    /// How the table is partitioned, if it is.
+    pub partition_by: Option<PartitionBy>,
     /// The path of the state, if there is one.
     pub state_path: Option<&'a Path>,
     /// Whether the written bytes are already safe for terminals.
@@ -35,9 +38,11 @@ pub fn at(place: Place<'_>, read_earlier: ReadEarlier) -> Box<dyn Destination> {
                 base,
                 container,
                 extension,
+                partition_by,
                 ..
             } = place;
             let names = FileNames::new(output, base, container, extension);
+            let names = names.partitioned(partition_by);
             Box::new(Local::new(names, place.state_path, read_earlier))
         }
         // Objects are opened by their addresses.

@@ -4,6 +4,7 @@
 //! finished ones are published, unknown open ones are deleted, and nothing else is touched. Each of these
 //! steps can be repeated, so a crash in the middle of them does no harm.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
@@ -41,6 +42,47 @@ impl Recovery {
             ..Self::default()
         }
     }
+}
+
+/// A part is not what was committed: a repair reads its span again.
+#[derive(Debug)]
+pub enum NeedsRepair {
+    /// An open file, and what is wrong with it.
+    File(String),
+    /// The upload of this object; and all sealed objects that are not there, which it is one of.
+    Upload(String, Vec<String>),
+}
+
+impl fmt::Display for NeedsRepair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(wrong) => f.write_str(wrong),
+            Self::Upload(object, missing) if missing.is_empty() => {
+                write!(f, "the upload of `{object}` cannot be completed")
+            }
+            Self::Upload(_, missing) => {
+                let missing = missing.join("`, `");
+                write!(f, "sealed, not listed, and not there: `{missing}`")
+            }
+        }
+    }
+}
+
+impl std::error::Error for NeedsRepair {}
+
+/// Checks what [`recover`] checks, and changes nothing. Returns the open parts that it would drop.
+///
+/// # Errors
+///
+/// As [`recover`].
+pub(super) fn check(
+    committed: &Committed<'_>,
+    state_path: &Path,
+    names: &FileNames,
+    repair: bool,
+) -> Result<Vec<FileState>> {
+    let changes = Changes::find(committed, state_path, names, repair)?;
+    Ok(changes.dropped.into_iter().map(|(part, _)| part).collect())
 }
 
 /// Brings the files `names` into line with what is committed. With `repair`, open parts that do not
@@ -107,13 +149,16 @@ impl Changes {
         for part in open.clone() {
             changes.look_at_open(part, names, repair)?;
         }
-        for found in names.existing()?.into_iter().filter(|found| found.is_open) {
+        for found in names.existing()? {
+            if !found.is_open {
+                ensure_not_to_be_written(committed, &found, names)?;
+                continue;
+            }
             let is_known = open
                 .clone()
                 .chain(committed.sealed)
                 .any(|file| (file.series, file.part) == (found.series, found.part));
-            let is_ours = may_be_unknown(committed, &found)
-                && names.claimed_by_another(found.series, found.part).is_none();
+            let is_ours = may_be_unknown(committed, &found) && !names.found_is_claimed(&found);
             if !is_known && is_ours {
                 durable::is_plain_file(&found.path)?;
                 changes.unknown.push(found.path);
@@ -140,7 +185,7 @@ impl Changes {
     fn look_at_sealed(&mut self, sealed: &FileState, names: &FileNames) -> Result<()> {
         ensure_unclaimed(sealed, names)?;
         let open = names.open_part(sealed.series, sealed.part);
-        let path = names.part(sealed.series, sealed.part);
+        let path = names.finished(sealed);
         match (durable::is_there(&open), durable::is_there(&path)) {
             (true, false) => {
                 verify(sealed, &open, false).map_err(|error| {
@@ -196,13 +241,7 @@ impl Changes {
             Ok(()) => self.resumed.push(part.clone()),
             Err(error) if is_of_the_system(&error) => return Err(error),
             Err(mismatch) if repair => self.dropped.push((part.clone(), mismatch)),
-            Err(mismatch) => {
-                return Err(with_hint(
-                    mismatch,
-                    "the file was changed or damaged after it was committed; `resume --repair` deletes \
-                     it and reads its range again from the start of the file",
-                ));
-            }
+            Err(mismatch) => return Err(NeedsRepair::File(format!("{mismatch:#}")).into()),
         }
         Ok(())
     }
@@ -238,10 +277,11 @@ impl Changes {
         for sealed in &self.unpublished {
             cut_to_committed(sealed, names)?;
             let open = names.open_part(sealed.series, sealed.part);
-            durable::publish(&open, &names.part(sealed.series, sealed.part))?;
+            names.prepare_partition(sealed)?;
+            durable::publish(&open, &names.finished(sealed))?;
         }
         if !committed.sealed.is_empty() {
-            names.sync_published()?;
+            names.sync_published(committed.sealed)?;
             for open in &self.published {
                 durable::remove_plain("resume.delete", open)?;
             }
@@ -255,6 +295,7 @@ impl Changes {
                 length: part.length,
                 rows: part.rows,
                 crc32c: part.crc32c,
+                place: part.place,
             });
         }
         for (part, mismatch) in self.dropped {
@@ -274,17 +315,44 @@ impl Changes {
 
 /// Checks that a part that the state lists is not a file of another export, which keeps its state beside it.
 fn ensure_unclaimed(part: &FileState, names: &FileNames) -> Result<()> {
-    match names.claimed_by_another(part.series, part.part) {
+    let finished = names.finished(part);
+    match names.claimed_by_another(&finished) {
         Some(claim) => Err(with_hint(
             anyhow!(
                 "`{}` belongs to another export: `{}` exists",
-                shown_path(&names.part(part.series, part.part)),
+                shown_path(&finished),
                 shown_path(&claim)
             ),
             "move that export's files away, then resume",
         )),
         None => Ok(()),
     }
+}
+
+/// Checks that a finished file of a partitioned table has no number that is still to be written: it can be in another
+/// partition than the next file of that number will be. Such files are there if an earlier copy of the state is restored.
+fn ensure_not_to_be_written(
+    committed: &Committed<'_>,
+    found: &PartFile,
+    names: &FileNames,
+) -> Result<()> {
+    let series = committed.series.iter().find(|one| one.id == found.series);
+    let is_sealed = committed
+        .sealed
+        .iter()
+        .any(|sealed| names.finished(sealed) == found.path);
+    let is_open = series
+        .and_then(|one| one.open.as_ref())
+        .is_some_and(|open| open.part == found.part);
+    let is_next = found.part >= series.map_or(1, |one| one.next_part);
+    if is_sealed || names.partition_by().is_none() || !(is_open || is_next) {
+        return Ok(());
+    }
+    Err(with_hint(
+        anyhow!("`{}` already exists", shown_path(&found.path)),
+        "the state has not finished it: if the state is an earlier copy, restore the latest one, or export to a new \
+         place; if this export did not write the file, move it away, then resume",
+    ))
 }
 
 /// The error of a file that contradicts the state, with a hint. An error of the operating system is no

@@ -156,6 +156,16 @@ pub trait Destination: ExportFiles {
         Inheritance::default()
     }
 
+    /// Checks what [`recover`](Self::recover) checks as far as nothing has to be changed for it, so that a refusal comes
+    /// before the state is claimed. Returns the open parts that a repair would drop.
+    ///
+    /// # Errors
+    ///
+    /// If a part contradicts the state.
+    fn check_recovery(&self, _committed: &Committed<'_>, _repair: bool) -> Result<Vec<FileState>> {
+        Ok(Vec::new())
+    }
+
     /// Sealed parts that can no longer be published, since the place has lost what was written: for a repair, which reads
     /// their spans again. The others may be made visible meanwhile.
     ///
@@ -193,6 +203,11 @@ pub trait Destination: ExportFiles {
     /// see [`FileState::place`](super::FileState::place).
     fn place_of(&self, _part: PartId) -> Option<String> {
         None
+    }
+
+    /// Whether the time has passed that the place of a part is for, so that nothing more may be appended to it.
+    fn is_past(&self, _part: PartId) -> bool {
+        false
     }
 
     /// Makes durable what was appended to these parts up to the receipts that name them.
@@ -289,6 +304,12 @@ pub trait Destination: ExportFiles {
 
     /// Which part of this export a file is, by its published name; none if it is not a part.
     fn part_of(&self, name: &str) -> Option<PartId>;
+
+    /// The name of a part that [`list`](Self::list) found, as [`name_of`](Self::name_of) has it.
+    fn name_of_found(&self, file: &PartFile) -> String {
+        let name = file.path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
 
     /// Whether parts can be read before they are published.
     fn shows_open_parts(&self) -> bool {

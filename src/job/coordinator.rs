@@ -20,7 +20,7 @@ use super::timers::{interval, tick};
 use super::uncommitted::Uncommitted;
 use super::watch::{Watch, WatchEnd, watch_end};
 use super::{Connected, sample};
-use crate::destination::{Destination, Kind, Recovery};
+use crate::destination::{Destination, FileState, Kind, PartitionClock, Recovery};
 use crate::error::ExitCode;
 use crate::failpoint;
 use crate::feed::page::Page;
@@ -33,6 +33,9 @@ use crate::signal::{Reloads, Shutdown};
 use crate::sink::{PageToWrite, Seal, Sink};
 use crate::state::ledger::Ledger;
 use crate::state::model::{Settings, State};
+
+/// How often it is looked whether the time of open files has passed. The clock may jump, so that is not waited for.
+const PARTITION_LOOK: Duration = Duration::from_secs(1);
 
 /// A job that is ready to run.
 pub(super) struct Job<'a> {
@@ -97,6 +100,8 @@ pub(super) struct Coordinator<'a> {
     commits_within_files: bool,
     stop: CancellationToken,
     reloads: Reloads,
+    /// What has the files of a partitioned table finished when their time has passed.
+    partitions: Option<PartitionClock>,
 }
 
 impl<'a> Coordinator<'a> {
@@ -154,6 +159,10 @@ impl<'a> Coordinator<'a> {
             commits_within_files: commits_within_files(&state, job.destination.as_ref()),
             stop: shutdown.child_token(),
             reloads: shutdown.reload_requests(),
+            partitions: state.options.partition_by.map(|by| {
+                let open = state.series.iter().filter_map(|one| one.open.as_ref());
+                PartitionClock::new(by, open.filter_map(FileState::partition))
+            }),
         };
         this.committed(Committed {
             published: 0,
@@ -223,6 +232,7 @@ impl<'a> Coordinator<'a> {
             .settings
             .rotate_interval_ms
             .map(|milliseconds| interval(Duration::from_millis(milliseconds)));
+        let mut partition_timer = self.partitions.as_ref().map(|_| interval(PARTITION_LOOK));
         let mut progress_timer = interval(PROGRESS_INTERVAL);
         loop {
             self.announce().await?;
@@ -236,6 +246,11 @@ impl<'a> Coordinator<'a> {
                 }
                 () = tick(&mut rotation_timer), if self.uncommitted.has_rows_to_rotate => {
                     self.rotate()?;
+                }
+                () = tick(&mut partition_timer), if self.uncommitted.has_rows_to_rotate => {
+                    if self.partitions.as_mut().is_some_and(PartitionClock::has_passed) {
+                        self.commit_soon()?;
+                    }
                 }
                 () = self.reloads.next() => self.reload()?,
                 _ = progress_timer.tick() => self.observers.emit(&Event::Tick),
@@ -399,6 +414,11 @@ impl<'a> Coordinator<'a> {
     /// Finishes the open files, which then have their final names.
     fn rotate(&mut self) -> Result<()> {
         self.uncommitted.rotation_is_due = true;
+        self.commit_soon()
+    }
+
+    /// Commits now, or with what comes next.
+    fn commit_soon(&mut self) -> Result<()> {
         if self.commit.is_idle() {
             self.begin_commit()?;
         } else {

@@ -63,6 +63,7 @@ pub(crate) fn write_state_of_tail(
         inference: None,
         csv: None,
         output: Output::StandardOutput,
+        partition_by: None,
         records: None,
     };
     let settings = default_settings(Command::Tail)?;

@@ -21,6 +21,7 @@ mod shard;
 mod share;
 mod start;
 mod tail;
+mod takeover;
 mod timers;
 mod uncommitted;
 mod watch;

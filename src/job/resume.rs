@@ -6,6 +6,7 @@ use super::definition::{self, Unread};
 use super::drift;
 use super::outcome::{Prepared, resumable};
 use super::start::{check_position, claim, ensure_is_of, infer_layout, job, watch};
+use super::takeover::{RepairBy, take_over};
 use super::{Connected, query};
 use crate::cosmos::retry::RetryLimit;
 use crate::destination::Kind;
@@ -21,7 +22,7 @@ use crate::settings::ResumePlan;
 use crate::signal::Shutdown;
 use crate::state::claim::Claimed;
 use crate::state::file;
-use crate::state::ledger::{seal_open, take_over};
+use crate::state::ledger::seal_open;
 use crate::state::model::{JobKind, State};
 use crate::state::{StateAt, destination_of, no_export_at, state_at, store_at};
 
@@ -126,6 +127,7 @@ pub(super) async fn go_on<'a>(
     let mut destination = destination_of(&state, parent_of(path), state_at).with_context(cannot)?;
     destination
         .prove(&state.committed())
+        .map_err(|error| claimed.ensure_latest().err().unwrap_or(error))
         .map_err(try_again)
         .with_context(cannot)?;
     let reached = connect(&state.source, settings.max_retries).await;
@@ -157,9 +159,15 @@ pub(super) async fn go_on<'a>(
     let definition = definition::read(&connected, destination.as_ref(), report).await;
     destination.lock(claimed.ownership()).map_err(try_again)?;
     shutdown.begin()?;
-    let mut recovery = take_over(&mut state, destination.as_ref(), &mut claimed, plan.repair)
-        .map_err(try_again)
-        .with_context(cannot)?;
+    let repair = (RepairBy::of(&state), plan.repair);
+    let taken = take_over(
+        &connected,
+        &mut state,
+        destination.as_ref(),
+        &mut claimed,
+        repair,
+    );
+    let mut recovery = taken.await.map_err(try_again).with_context(cannot)?;
     for notice in &recovery.notices {
         report.notice(notice);
     }

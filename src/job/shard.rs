@@ -51,6 +51,7 @@ pub async fn shard(
         base: plan.base(),
         container: &plan.file.source.container,
         extension: plan.options.format.extension(plan.options.compression),
+        partition_by: plan.options.partition_by,
         state_path: None,
         is_for_terminals: false,
     };

@@ -109,6 +109,7 @@ pub(super) async fn begin<'a>(
         base: &plan.base,
         container,
         extension: plan.options.format.extension(plan.options.compression),
+        partition_by: plan.options.partition_by,
         state_path,
         is_for_terminals: false,
     };

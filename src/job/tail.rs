@@ -14,11 +14,12 @@ use super::resume::same_container;
 use super::retention;
 use super::scope::{ranges_of, scope};
 use super::start::{check_position, watch};
+use super::takeover::{RepairBy, take_over};
 use super::watch::{Watch, WatchEnd};
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{ServiceError, Verdict};
 use crate::count::count;
-use crate::destination::{Destination, Kind, Output, Place, Recovery};
+use crate::destination::{Destination, Kind, Output, PartitionBy, Place, Recovery};
 use crate::durable::{self, shown_path};
 use crate::error::{
     Annotate, ExitCode, find, is_broken_pipe, usage, with_exit_code, with_further_hint, with_hint,
@@ -38,7 +39,7 @@ use crate::settings::{TailPlan, mode_text};
 use crate::signal::{self, Shutdown};
 use crate::state::claim::Claimed;
 use crate::state::file;
-use crate::state::ledger::{Ledger, take_over};
+use crate::state::ledger::Ledger;
 use crate::state::local::LocalState;
 use crate::state::model::{FrozenOptions, JobKind, State};
 use crate::state::store::StateStore;
@@ -81,7 +82,7 @@ pub async fn tail(
     let ready = match earlier {
         Some((claimed, state)) => {
             shutdown.begin()?;
-            continue_from(&plan, &connected, state, claimed, &scope, report)?
+            continue_from(&plan, &connected, state, claimed, &scope, report).await?
         }
         None => begin(&plan, &connected, scope).await?,
     };
@@ -284,7 +285,7 @@ fn of_scope(scope: &Scope) -> String {
 }
 
 /// Continues from the state of an earlier tail.
-fn continue_from(
+async fn continue_from(
     plan: &TailPlan,
     connected: &Connected,
     mut state: State,
@@ -313,6 +314,13 @@ fn continue_from(
     if then.mode != now.mode {
         let text = |mode| format!("with --mode {}", mode_text(mode));
         return Err(differs(text(then.mode), text(now.mode))).with_context(cannot);
+    }
+    if then.partition_by != now.partition_by {
+        let text = |by: Option<PartitionBy>| match by {
+            Some(by) => format!("with --partition-by {}", by.name()),
+            None => "without --partition-by".to_owned(),
+        };
+        return Err(differs(text(then.partition_by), text(now.partition_by))).with_context(cannot);
     }
     if then.scope != *scope {
         return Err(differs(of_scope(&then.scope), of_scope(scope))).with_context(cannot);
@@ -343,10 +351,20 @@ fn continue_from(
     state.begin_run(false);
     let at = state_at(plan);
     let mut destination = destination_of(&state, &plan.base, at).with_context(cannot)?;
-    destination.prove(&state.committed()).with_context(cannot)?;
+    destination
+        .prove(&state.committed())
+        .map_err(|error| claimed.ensure_latest().err().unwrap_or(error))
+        .with_context(cannot)?;
     destination.lock(claimed.ownership())?;
-    let recovery =
-        take_over(&mut state, destination.as_ref(), &mut claimed, false).with_context(cannot)?;
+    let repair = (RepairBy::Tail, plan.repair);
+    let taken = take_over(
+        connected,
+        &mut state,
+        destination.as_ref(),
+        &mut claimed,
+        repair,
+    );
+    let recovery = taken.await.with_context(cannot)?;
     for notice in &recovery.notices {
         report.notice(notice);
     }
@@ -367,6 +385,7 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         base: &plan.base,
         container: &connected.source.container,
         extension: format.name(),
+        partition_by: plan.partition_by,
         state_path: None,
         is_for_terminals: true,
     };
@@ -416,6 +435,7 @@ async fn begin(plan: &TailPlan, connected: &Connected, scope: Scope) -> Result<R
         inference: None,
         csv: None,
         output: plan.output.clone(),
+        partition_by: plan.partition_by,
         records: plan.records,
     };
     let source = connected.source.clone();

@@ -9,8 +9,9 @@ use crate::durable::shown_path;
 use crate::error::usage;
 use crate::feed::{ChangeFeedStart, ContainerAddress, FeedMode, RangeId, RangeState, Scope};
 use crate::job::check_position;
+use crate::objects::ObjectAddress;
 use crate::replay::{feed_of_state, is_replay_state};
-use crate::state::file;
+use crate::state::{file, no_export_at, store_at, typed_state};
 
 /// The positions of a job.
 #[derive(Debug)]
@@ -57,6 +58,18 @@ impl Watched {
         file::read_text(path)
             .and_then(|text| Self::of_text(&text))
             .with_context(|| format!("cannot measure the lag of `{}`", shown_path(&path)))
+    }
+
+    /// Reads the state in the object `object`, of an export or a tail.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it cannot be read.
+    pub(crate) fn of_object(object: &ObjectAddress) -> Result<Self> {
+        let stored = store_at(object)?.load()?;
+        let stored = stored.ok_or_else(|| no_export_at(object))?;
+        Self::of_text(&stored.text)
+            .with_context(|| format!("cannot measure the lag of `{}`", typed_state(object)))
     }
 
     /// What a range is called, if not by its number.

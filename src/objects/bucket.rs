@@ -11,7 +11,9 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use object_store::multipart::PartId;
 use object_store::path::Path;
-use object_store::{Error, ObjectStoreExt, PutMode, PutOptions, RetryConfig, UpdateVersion};
+use object_store::{
+    Error, ObjectMeta, ObjectStoreExt, PutMode, PutOptions, RetryConfig, UpdateVersion,
+};
 use tokio::sync::Semaphore;
 
 use super::address::{Address, Store};
@@ -193,6 +195,31 @@ impl Bucket {
         let prefix = Path::from(format!("{}/{under}", self.address.path()));
         let store = self.store.clone();
         let listed = wait(async move { store.list(Some(&prefix)).try_collect::<Vec<_>>().await });
+        self.named(under, listed)
+    }
+
+    /// The same, of those whose names come after this one: the store leaves the others out.
+    ///
+    /// # Errors
+    ///
+    /// As of [`list`](Self::list).
+    pub fn list_after(&self, under: &str, after: &str) -> Result<Vec<(String, u64)>> {
+        let prefix = self.path(under);
+        let after = self.path(after);
+        let store = self.store.clone();
+        let listed = wait(async move {
+            let listed = store.list_with_offset(Some(&prefix), &after);
+            listed.try_collect::<Vec<_>>().await
+        });
+        self.named(under, listed)
+    }
+
+    /// The objects of a listing, by their names below the address, in their order.
+    fn named(
+        &self,
+        under: &str,
+        listed: object_store::Result<Vec<ObjectMeta>>,
+    ) -> Result<Vec<(String, u64)>> {
         let listed = listed.map_err(|error| self.explain("list", under, error))?;
         let own = format!("{}/", self.address.path());
         let names = listed.into_iter().filter_map(|object| {

@@ -85,13 +85,11 @@ const HINTS: [(&[&str], &str); 15] = [
     ),
     (
         &["InvalidBlockList"],
-        "Azure removes the parts of an upload a week after the last one: if that is so, `resume --repair` reads the span \
-         of this object again",
+        "Azure removes the parts of an upload a week after the last one",
     ),
     (
         &["NoSuchUpload"],
-        "a lifecycle rule removes uploads that are not completed for long: if that is so, `resume --repair` reads the \
-         span of this object again",
+        "a lifecycle rule removes uploads that are not completed for long",
     ),
     (
         &["NotImplemented"],

@@ -6,7 +6,9 @@ use anyhow::{Context, Result};
 
 use super::columns::ColumnsPlan;
 use super::feed_start::feed_start;
-use super::files::{FilesPlan, check_row_groups, default_rotation};
+use super::files::{
+    FilesPlan, check_row_groups, default_rotation, ensure_not_partitioned, partition_by,
+};
 use super::given::{Given, default_settings};
 use super::objects::{StateOfObjects, absolute_state, object_of_state, objects};
 use super::output_name::ensure_no_extension;
@@ -63,6 +65,9 @@ impl ExportPlan {
             Location::Objects(address) => return Self::to_objects(given, address, &location),
             Location::Local(path) => (output_kind(path, &files, given)?, path.as_path()),
         };
+        if !matches!(output, OutputKind::Directory) {
+            ensure_not_partitioned(given)?;
+        }
         let mut absolute =
             std::path::absolute(path).context("cannot make the output path absolute")?;
         let typed = given.typed(&table::EXPORT_STATE);
@@ -300,6 +305,7 @@ impl ExportPlan {
                 inference: columns.inference,
                 csv: files.csv,
                 output: place.output,
+                partition_by: partition_by(given),
                 records: None,
             },
             query,

@@ -8,8 +8,9 @@ use anyhow::Result;
 use super::given::Given;
 use super::table;
 use super::value::milliseconds;
-use crate::cli::choices::ExportFormat;
+use crate::cli::choices::{ExportFormat, ExportPartition};
 use crate::cli::location::Location;
+use crate::destination::PartitionBy;
 use crate::error::usage;
 use crate::format::{Compression, CsvOptions, Extension, Format};
 use crate::state::model::Settings;
@@ -147,6 +148,29 @@ pub(super) fn default_rotation(settings: &mut Settings, format: Format, output: 
 pub(super) fn finish_files(settings: &mut Settings) {
     settings.rotate_bytes = Some(WHOLE_ROTATE_BYTES);
     settings.rotate_interval_ms = Some(milliseconds(WHOLE_ROTATE_INTERVAL));
+}
+
+/// How a table is to be partitioned.
+pub(super) fn partition_by(given: &Given) -> Option<PartitionBy> {
+    Some(match given.typed(&table::PARTITION_BY)? {
+        ExportPartition::Day => PartitionBy::Day,
+        ExportPartition::Hour => PartitionBy::Hour,
+    })
+}
+
+/// Checks that a table is not to be partitioned, which has no directories.
+///
+/// # Errors
+///
+/// If it is.
+pub(super) fn ensure_not_partitioned(given: &Given) -> Result<()> {
+    if given.typed(&table::PARTITION_BY).is_some() {
+        return Err(usage(
+            "--partition-by is for a directory or an object store: a single file has no partitions",
+            "name a directory, such as -o orders/; or leave --partition-by out",
+        ));
+    }
+    Ok(())
 }
 
 /// Checks that row groups are set only for a format that has them.

@@ -7,10 +7,11 @@ use anyhow::Result;
 
 use super::given::Given;
 use super::leases::ContainerNames;
-use super::resume::state_path_of;
+use super::resume::{StateOf, state_of};
 use super::table;
 use crate::cli::values::{LagLimit, Limit};
 use crate::cosmos::max_ru::MaxRu;
+use crate::objects::ObjectAddress;
 use crate::report::TableFormat;
 
 /// What the lag is of.
@@ -18,6 +19,8 @@ use crate::report::TableFormat;
 pub enum LagOf {
     /// The state file of an export, a tail or a replay.
     State(PathBuf),
+    /// A state in an object store.
+    Object(ObjectAddress),
     /// A group of change feed processors.
     Group {
         /// Its name.
@@ -54,10 +57,13 @@ impl LagPlan {
                 name,
                 leases: ContainerNames::of_leases(&given.get(&table::LAG_LEASES)?)?,
             },
-            None => LagOf::State(state_path_of(
+            None => match state_of(
                 given.typed(&table::LAG_PATH),
                 given.typed(&table::LAG_STATE),
-            )?),
+            )? {
+                StateOf::File(path) => LagOf::State(path),
+                StateOf::Object(object) => LagOf::Object(object),
+            },
         };
         Ok(Self {
             of,

@@ -50,25 +50,10 @@ impl ResumePlan {
     pub fn new(given: &Given) -> Result<Self> {
         let named = given.typed(&table::RESUME_PATH);
         let typed = given.typed(&table::RESUME_STATE);
-        let object = match (&named, &typed) {
-            (Some(Location::Objects(address)), None) | (None, Some(Location::Objects(address))) => {
-                Some(state_object(address))
-            }
-            (Some(Location::Objects(_)), Some(_)) | (Some(_), Some(Location::Objects(_))) => {
-                return Err(usage(
-                    "the export is named twice: by its place, and by its state",
-                    "leave the first out: the state knows its output",
-                ));
-            }
-            _ => None,
-        };
-        let state_path = match &object {
-            None => {
-                let path = |location: Option<Location>| location?.path().map(Path::to_owned);
-                state_path_of(path(named), path(typed))?
-            }
+        let (state_path, object) = match state_of(named, typed)? {
+            StateOf::File(path) => (path, None),
             // As it is typed.
-            Some(object) => typed_state(object).into(),
+            StateOf::Object(object) => (typed_state(&object).into(), Some(object)),
         };
         Ok(Self {
             state_path,
@@ -97,7 +82,7 @@ impl ResumePlan {
         Self {
             state_path,
             state_object: None,
-            repair: false,
+            repair: given.is_on(&table::SHARD_REPAIR),
             widen: false,
             summary,
             ends: false,
@@ -219,12 +204,43 @@ impl ResumePlan {
     }
 }
 
+/// Where the state of a job is.
+#[derive(Debug)]
+pub(super) enum StateOf {
+    /// In a file of this machine.
+    File(PathBuf),
+    /// In an object.
+    Object(ObjectAddress),
+}
+
+/// The state of the export that is named, or the one that --state names.
+///
+/// # Errors
+///
+/// If there is no state, or two; or if its path cannot be made absolute.
+pub(super) fn state_of(named: Option<Location>, typed: Option<Location>) -> Result<StateOf> {
+    match (&named, &typed) {
+        (Some(Location::Objects(address)), None) | (None, Some(Location::Objects(address))) => {
+            return Ok(StateOf::Object(state_object(address)));
+        }
+        (Some(Location::Objects(_)), Some(_)) | (Some(_), Some(Location::Objects(_))) => {
+            return Err(usage(
+                "the export is named twice: by its place, and by its state",
+                "leave the first out: the state knows its output",
+            ));
+        }
+        _ => {}
+    }
+    let path = |location: Option<Location>| location?.path().map(Path::to_owned);
+    state_path_of(path(named), path(typed)).map(StateOf::File)
+}
+
 /// The state file of the export that is named: by its output or by the state itself.
 ///
 /// # Errors
 ///
 /// If there is no state, or two; or if its path cannot be made absolute.
-pub(super) fn state_path_of(named: Option<PathBuf>, state: Option<PathBuf>) -> Result<PathBuf> {
+fn state_path_of(named: Option<PathBuf>, state: Option<PathBuf>) -> Result<PathBuf> {
     let absolute =
         |path: &Path| std::path::absolute(path).context("cannot make the state path absolute");
     // What is no state is refused when it is read.

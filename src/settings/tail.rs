@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use time::OffsetDateTime;
 
-use super::files::finish_files;
+use super::files::{ensure_not_partitioned, finish_files, partition_by};
 use super::given::{Given, default_settings};
 use super::objects::{StateOfObjects, object_of_state, objects};
 use super::output_name::ensure_json_lines;
@@ -15,7 +15,7 @@ use crate::cli::Command;
 use crate::cli::choices::{ColorChoice, Mode, TailFormat};
 use crate::cli::location::Location;
 use crate::destination::names::FileNames;
-use crate::destination::{Output, STATE_FILE, StateDirectory, Table, real};
+use crate::destination::{Output, PartitionBy, STATE_FILE, StateDirectory, Table, real};
 use crate::durable::{parent_of, shown_path};
 use crate::error::usage;
 use crate::feed::{ChangeFeedStart, FeedMode, RecordForm};
@@ -44,6 +44,8 @@ pub struct TailPlan {
     pub ranges: Vec<String>,
     /// Where the changes go.
     pub output: Output,
+    /// How the table is partitioned, if it is.
+    pub partition_by: Option<PartitionBy>,
     /// What the lines of its file are, if it has one and they are all of one form.
     pub records: Option<RecordForm>,
     /// Whether a program makes the lines.
@@ -54,6 +56,8 @@ pub struct TailPlan {
     pub state_object: Option<ObjectAddress>,
     /// The base of relative output paths.
     pub base: PathBuf,
+    /// Whether to discard open files that do not match the state.
+    pub repair: bool,
     /// How the feed is read and the position saved.
     pub settings: Settings,
 }
@@ -96,6 +100,8 @@ impl TailPlan {
         let mut settings = default_settings(Command::Tail)?;
         if place.output.has_series_of_ranges() {
             finish_files(&mut settings);
+        } else {
+            ensure_not_partitioned(given)?;
         }
         given.store_in(&mut settings)?;
         settings.follow = !until_caught_up;
@@ -114,9 +120,11 @@ impl TailPlan {
             },
             has_program: given.typed(&table::JQ).is_some(),
             output: place.output,
+            partition_by: partition_by(given),
             state_path: place.state_path,
             state_object: place.state_object,
             base: place.base,
+            repair: given.is_on(&table::REPAIR),
             settings,
         })
     }

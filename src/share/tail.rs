@@ -159,6 +159,7 @@ fn standard_output(source: &Connected) -> Arc<dyn Destination> {
         base: std::path::Path::new("."),
         container: &source.source.container,
         extension: Format::Jsonl.name(),
+        partition_by: None,
         state_path: None,
         is_for_terminals: true,
     };

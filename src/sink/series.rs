@@ -226,6 +226,7 @@ impl Series {
 
     /// Begins a part if none is open. `before` is the range of its first row.
     fn begin(&mut self, before: &RangeState) -> Result<()> {
+        self.seal_past()?;
         let id = PartId {
             series: self.id,
             part: self.next_part,
@@ -332,6 +333,21 @@ impl Series {
         Ok(())
     }
 
+    /// Seals the open part if its place is not for what comes now.
+    fn seal_past(&mut self) -> Result<()> {
+        let Target::Parts(Some(part)) = &self.target else {
+            return Ok(());
+        };
+        let id = PartId {
+            series: self.id,
+            part: part.part,
+        };
+        if self.destination.is_past(id) {
+            self.seal()?;
+        }
+        Ok(())
+    }
+
     /// Ends the stream: nothing more will be written to it.
     pub(super) fn end_stream(&mut self) -> Result<()> {
         let options = Arc::clone(&self.options);
@@ -355,6 +371,7 @@ impl Series {
         if seal {
             self.seal()?;
         }
+        self.seal_past()?;
         if let Target::Stream(Some(_)) = self.target {
             // The positions say that these rows were written.
             self.encode(|encoder, out| encoder.flush(out))?;

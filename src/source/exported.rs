@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::names::without_compression;
 use crate::destination::manifest::{Entry, Manifest, Purpose};
 use crate::destination::names::first_part_of;
-use crate::destination::{DEFINITION_FILE, STATE_FILE, state_directory_of};
+use crate::destination::{DEFINITION_FILE, STATE_FILE, find_state, tables_of};
 use crate::durable::{is_there, parent_of, with_suffix};
 use crate::error::usage;
 use crate::state::file;
@@ -61,10 +61,8 @@ impl Exported {
     }
 
     fn find(path: &Path) -> Option<Self> {
-        let name = path.file_name()?.to_str()?;
-        let shared = state_directory_of(parent_of(path)).ok().flatten();
-        let shared = shared.map(|directory| directory.join(STATE_FILE));
-        own_states_beside(path).chain(shared).find_map(|place| {
+        states_beside(path).find_map(|(place, name)| {
+            let name = name.as_str();
             // A file can be read without its state.
             let state = file::read(&place).ok()?;
             let names = state.file_names(parent_of(&place));
@@ -102,6 +100,23 @@ pub(super) fn definition_of_file(path: &Path) -> Option<PathBuf> {
     Exported::beside(path)
         .definition
         .map(|path| path.to_path_buf())
+}
+
+/// Where the state of the export is that wrote `path`, if it is in its default place, and the name of the file there.
+pub(super) fn states_beside(path: &Path) -> impl Iterator<Item = (PathBuf, String)> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.into_owned();
+    let own = own_states_beside(path).map(move |place| (place, name.clone()));
+    let shared = tables_of(path).into_iter().filter_map(|(table, name)| {
+        let state = find_state(table).ok().flatten()?;
+        // A directory may have the name of a partition for another reason.
+        let is_in_partition = || {
+            let state = file::read(&state).ok();
+            state.is_some_and(|state| state.options.partition_by.is_some())
+        };
+        (!name.contains('/') || is_in_partition()).then_some((state, name))
+    });
+    own.chain(shared)
 }
 
 /// Where the state of the export is that wrote `path`, if the export is one file, perhaps in several parts. `path` may have been compressed since.

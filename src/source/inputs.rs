@@ -9,7 +9,9 @@ use fs_err as fs;
 use super::compressed_later::compressed_later;
 use super::csv_reading::CsvReading;
 use super::declaration::Declaration;
-use super::exported::{Exported, definition_in, definition_of_file, own_states_beside};
+use super::exported::{
+    Exported, definition_in, definition_of_file, own_states_beside, states_beside,
+};
 use super::input::{CsvForm, Input, Origin, file_name_of};
 use super::names::{format_of, without_compression};
 use crate::cli::location::Location;
@@ -17,8 +19,8 @@ use crate::count::count;
 use crate::count::{exactly, them};
 use crate::destination::manifest::Entry;
 use crate::destination::{
-    ExportDirectory, ExportFiles, Home, MANIFEST_FILE, Output, STATE_FILE, Shards, find_state,
-    shard_directory, state_directory_of,
+    ExportDirectory, ExportFiles, Home, MANIFEST_FILE, Output, STATE_FILE, Shards, shard_directory,
+    state_directory_of, tables_of,
 };
 use crate::durable::{parent_of, with_suffix};
 use crate::error::{Annotate, usage, with_hint};
@@ -45,6 +47,8 @@ pub struct Inputs {
     pub definitions: Vec<SourceDefinition>,
     /// What the user should know about them.
     pub notices: Vec<String>,
+    /// Whether any of them is in an object store.
+    pub are_objects: bool,
 }
 
 /// Where the definition of the container of a source is.
@@ -85,6 +89,7 @@ impl Inputs {
         for source in sources {
             if let Location::Objects(address) = source {
                 found.add_objects(address)?;
+                found.are_objects = true;
                 continue;
             }
             let Location::Local(source) = source else {
@@ -412,7 +417,7 @@ impl Inputs {
     /// The same for a CSV file that the user named: its state is in its directory, or has its name or that of the
     /// first part of its series.
     fn csv_form_beside(&mut self, path: &Path) -> Result<Option<Arc<CsvForm>>> {
-        for state in states_beside(path) {
+        for (state, _) in states_beside(path) {
             if state.exists() {
                 let state = file::read(&state).with_context(|| {
                     format!("cannot replay the export of `{}`", state.display())
@@ -422,12 +427,6 @@ impl Inputs {
         }
         Ok(None)
     }
-}
-
-/// Where the state of the export is that wrote `path`, if it is in its default place.
-fn states_beside(path: &Path) -> impl Iterator<Item = PathBuf> {
-    let shared = find_state(parent_of(path)).ok().flatten();
-    own_states_beside(path).chain(shared)
 }
 
 /// Refuses a snapshot that is not complete: without the rest of its documents and changes, what was read is of
@@ -450,15 +449,14 @@ fn partition_key_of(state: &State) -> Option<Arc<[String]>> {
 
 /// The same for a file that the user named, if it is one of the files of the state beside it.
 fn partition_key_of_file(path: &Path) -> Option<Arc<[String]>> {
-    let name = path.file_name()?.to_str()?;
-    states_beside(path).find_map(|place| {
+    states_beside(path).find_map(|(place, name)| {
         // A file can be read without its state.
         let state = file::read(&place).ok()?;
         let names = state.file_names(parent_of(&place));
         // It may have been compressed since.
         names
-            .part_of(name)
-            .or_else(|| names.part_of(without_compression(name)?))?;
+            .part_of(&name)
+            .or_else(|| names.part_of(without_compression(&name)?))?;
         partition_key_of(&state)
     })
 }
@@ -545,16 +543,16 @@ fn declared_beside(path: &Path) -> Option<Declaration> {
     if let Some(own) = own_states_beside(path).find_map(state) {
         return of_state(&own);
     }
-    let directory = parent_of(path);
-    let own = state_directory_of(directory).ok()??;
-    if !own.join(MANIFEST_FILE).is_file() {
-        return None;
-    }
-    let name = file_name_of(path);
-    let listed = ExportDirectory::new(directory, &own).finished(None).ok()?;
-    // It may have been compressed since.
-    let original = without_compression(&name).unwrap_or_default();
-    let is_it = |entry: &&Entry| entry.file == name || entry.file == original;
-    let entry = listed.entries.iter().find(is_it)?;
-    of_entry(entry).or_else(|| of_state(&state(own.join(STATE_FILE))?))
+    tables_of(path).into_iter().find_map(|(directory, name)| {
+        let own = state_directory_of(directory).ok()??;
+        if !own.join(MANIFEST_FILE).is_file() {
+            return None;
+        }
+        let listed = ExportDirectory::new(directory, &own).finished(None).ok()?;
+        // It may have been compressed since.
+        let original = without_compression(&name).unwrap_or_default();
+        let is_it = |entry: &&Entry| entry.file == name || entry.file == original;
+        let entry = listed.entries.iter().find(is_it)?;
+        of_entry(entry).or_else(|| of_state(&state(own.join(STATE_FILE))?))
+    })
 }

@@ -171,6 +171,19 @@ impl Claimed {
         Err(error.context("cannot determine whether it was stored"))
     }
 
+    /// Checks that what was found or stored last is still there: another process may have gone on since.
+    ///
+    /// # Errors
+    ///
+    /// If it is not, or the store cannot be read.
+    pub fn ensure_latest(&self) -> Result<()> {
+        let stored = self.store.load()?;
+        match stored.as_ref().map(|stored| &stored.version) == self.version.as_ref() {
+            true => Ok(()),
+            false => Err(self.lost(stored)),
+        }
+    }
+
     fn lost(&self, stored: Option<Stored>) -> anyhow::Error {
         let state = self.store.display();
         let Some(stored) = stored else {

@@ -304,6 +304,7 @@ pub(crate) mod tests {
             inference: None,
             csv: None,
             output: Output::Directory(".".into()),
+            partition_by: None,
             records: None,
         };
         let settings = Settings {

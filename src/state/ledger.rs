@@ -10,7 +10,8 @@ use super::claim::{Claimed, cannot_commit};
 use super::file;
 use super::model::State;
 use crate::destination::{
-    Destination, FileState, Inheritance, PartReceipt, Receipt, Recovery, SeriesState, Unsynced,
+    Destination, FileState, Inheritance, PartId, PartReceipt, Receipt, Recovery, SeriesState,
+    Unsynced,
 };
 use crate::failpoint;
 use crate::feed::{Part, PinnedEnd, Position, RangeId, RangeState, ReadUntil};
@@ -298,18 +299,39 @@ fn commit_next(
     cannot_commit(committed, claimed)
 }
 
-/// Takes over from an earlier process: claims the state, unless a lock does, and brings the destination into
-/// line with what is committed.
+/// What a repair reads again.
+#[derive(Debug, Default)]
+pub struct ReadAgain {
+    /// Sealed parts that are given up.
+    lost: Vec<PartId>,
+    /// All of the parts.
+    parts: Vec<FileState>,
+}
+
+impl ReadAgain {
+    /// The parts whose spans are read again.
+    pub fn parts(&self) -> &[FileState] {
+        &self.parts
+    }
+}
+
+/// Takes over from an earlier process: claims the state, unless a lock does, and the destination. Returns what a repair
+/// has to read again; nothing is given up yet, see [`bring_into_line`].
 ///
 /// # Errors
 ///
-/// If another process claims the state meanwhile, or as [`Destination::recover`].
+/// If the destination contradicts the state, before anything is claimed; or if another process claims the state meanwhile.
 pub fn take_over(
     state: &mut State,
     destination: &dyn Destination,
     claimed: &mut Claimed,
     repair: bool,
-) -> Result<Recovery> {
+) -> Result<ReadAgain> {
+    let mut again = ReadAgain::default();
+    // A process on another machine may still run: whoever could not continue must not stop it.
+    if claimed.is_claimed_by_a_commit() || repair {
+        again.parts = destination.check_recovery(&state.committed(), repair)?;
+    }
     // Before anything is aborted, completed or removed: from here on no earlier process can commit, and then none can
     // publish.
     if claimed.is_claimed_by_a_commit() || destination.has_claim() {
@@ -319,13 +341,33 @@ pub fn take_over(
     }
     destination.claim(&state.committed())?;
     destination.abort(&state.uploads);
-    let mut given_up = Vec::new();
     if repair {
-        let lost = destination.lost(&state.committed())?;
-        if !lost.is_empty() {
-            given_up = state.give_up(&lost);
-            commit_next(state, destination, claimed)?;
-        }
+        again.lost = destination.lost(&state.committed())?;
+        let sealed = state.sealed.iter();
+        let lost = sealed.filter(|file| again.lost.contains(&file.id()));
+        again.parts.extend(lost.cloned());
+    }
+    Ok(again)
+}
+
+/// Brings the destination into line with what is committed, after [`take_over`].
+///
+/// # Errors
+///
+/// As [`Destination::recover`].
+pub fn bring_into_line(
+    state: &mut State,
+    destination: &dyn Destination,
+    claimed: &mut Claimed,
+    again: &ReadAgain,
+    repair: bool,
+) -> Result<Recovery> {
+    let mut given_up = Vec::new();
+    if !again.lost.is_empty() {
+        given_up = state.give_up(&again.lost);
+        commit_next(state, destination, claimed)?;
+        // Those after the first of a series may still live, and an earlier process may be about to complete them.
+        destination.abort(&state.uploads);
     }
     let mut recovery = destination.recover(&state.committed(), repair)?;
     let again = |place: String| format!("the upload of `{place}` is gone: its span is read again");
@@ -424,6 +466,32 @@ mod tests {
         ledger.set_layout(TableLayout::Raw);
         ledger.commit().unwrap_err();
         assert_eq!(saved(directory.path()).generation, generation);
+    }
+
+    #[test]
+    fn the_uploads_of_given_up_parts_are_kept_to_be_aborted() {
+        let mut state = sample();
+        let part = |part: u32, upload: Option<&str>| FileState {
+            series: 0,
+            part,
+            length: 1,
+            rows: 1,
+            crc32c: 0,
+            start: Vec::new(),
+            end: Vec::new(),
+            place: Some(format!("part-{part}")),
+            upload: upload.map(str::to_owned),
+            pieces: Vec::new(),
+            batch: None,
+            columns: 0,
+        };
+        let parts = [part(1, Some("a")), part(2, Some("b")), part(3, None)];
+        state.sealed = parts.to_vec();
+        let lost: Vec<PartId> = parts.iter().map(FileState::id).collect();
+        assert_eq!(state.give_up(&lost), ["part-1", "part-2", "part-3"]);
+        let uploads = state.uploads.iter();
+        let uploads: Vec<_> = uploads.map(|one| (&*one.place, &*one.id)).collect();
+        assert_eq!(uploads, [("part-1", "a"), ("part-2", "b")]);
     }
 
     #[test]

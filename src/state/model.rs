@@ -10,7 +10,8 @@ use crate::cosmos::max_ru::MaxRu;
 use crate::cosmos::retry::RetryLimit;
 use crate::destination::names::FileNames;
 use crate::destination::{
-    Committed, FileState, Inheritance, ManifestMark, Output, PartId, Recovery, SeriesState, Upload,
+    Committed, FileState, Inheritance, ManifestMark, Output, PartId, Partition, PartitionBy,
+    Recovery, SeriesState, Upload,
 };
 use crate::feed::{
     ChangeFeedStart, ContainerAddress, Ends, FeedMode, FeedRange, Query, RangeId, RangeSet,
@@ -180,6 +181,9 @@ pub struct FrozenOptions {
     pub csv: Option<CsvOptions>,
     /// Where the files are.
     pub output: Output,
+    /// How the table is partitioned, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition_by: Option<PartitionBy>,
     /// What the lines of a tail's file are, if they are all of one form. The mode of an export says what its
     /// records are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -338,6 +342,7 @@ impl State {
     pub fn committed(&self) -> Committed<'_> {
         Committed {
             export_id: self.export_id,
+            generation: self.generation,
             output: &self.options.output,
             records: self.records(),
             masked: self.options.masked,
@@ -357,6 +362,7 @@ impl State {
             &self.source.container,
             self.extension(),
         )
+        .partitioned(self.options.partition_by)
     }
 
     /// The extension of its files, without a dot.
@@ -390,7 +396,8 @@ impl State {
         }
     }
 
-    /// Gives up sealed parts: their ranges go back to where they began. Returns where the parts were to be.
+    /// Gives up sealed parts: their ranges go back to where they began, and their uploads are to be aborted. Returns where
+    /// the parts were to be.
     pub fn give_up(&mut self, lost: &[PartId]) -> Vec<String> {
         let (mut given_up, kept): (Vec<FileState>, Vec<FileState>) =
             std::mem::take(&mut self.sealed)
@@ -398,6 +405,11 @@ impl State {
                 .partition(|file| lost.contains(&file.id()));
         self.sealed = kept;
         given_up.sort_unstable_by_key(FileState::id);
+        for file in &given_up {
+            if let (Some(place), Some(id)) = (file.place.clone(), file.upload.clone()) {
+                self.uploads.push(Upload { place, id });
+            }
+        }
         // The first of a series is the last to be given up, so its start remains.
         for file in given_up.iter().rev() {
             self.rewind(file);
@@ -513,6 +525,10 @@ impl State {
                 || of_output == self.shard.map(|shard| shard.index),
             "its output is not that of its shard"
         );
+        ensure!(
+            self.options.partition_by.is_none() || self.options.output.has_series_of_ranges(),
+            "its output cannot be partitioned"
+        );
         match (self.kind, &self.options.output) {
             (JobKind::Export, Output::Append(_)) => Err(anyhow::anyhow!(
                 "it is of an export, but its output is a file that only a tail appends to"
@@ -561,6 +577,13 @@ impl State {
         );
         let open = self.series.iter().filter_map(|one| one.open.as_ref());
         for file in open.clone().chain(&self.sealed) {
+            let partition = file.partition().map(Partition::by);
+            ensure!(
+                !self.options.output.is_local_directory() || partition == self.options.partition_by,
+                "part {} of series {} is not in a partition of the table",
+                file.part,
+                file.series
+            );
             ensure!(
                 file.columns <= self.column_set(),
                 "part {} of series {} has columns that are not known",

@@ -80,6 +80,7 @@ pub fn destination_of(state: &State, base: &Path, at: StateAt<'_>) -> Result<Box
         base,
         container: &state.source.container,
         extension: state.extension(),
+        partition_by: state.options.partition_by,
         state_path: None,
         // A tail renders changes for people.
         is_for_terminals: state.kind == JobKind::Tail,
@@ -95,7 +96,7 @@ pub fn destination_of(state: &State, base: &Path, at: StateAt<'_>) -> Result<Box
 pub fn open(place: Place<'_>, at: StateAt<'_>) -> Result<Box<dyn Destination>> {
     match (place.output, at) {
         (Output::Objects, StateAt::Object(object)) if is_own_state(object) => {
-            objects_at(&object.place, place.container, place.extension, None)
+            objects_at(&object.place, place, None)
         }
         (Output::Objects, _) => Err(usage(
             "it is the state of an export to an object store, and counts only there",
@@ -104,7 +105,7 @@ pub fn open(place: Place<'_>, at: StateAt<'_>) -> Result<Box<dyn Destination>> {
         (Output::ObjectsAt(address), at) => {
             let address = Address::parse(address).and_then(Result::ok);
             let address = address.context("the state names an address that is none")?;
-            objects_at(&address, place.container, place.extension, Some(at))
+            objects_at(&address, place, Some(at))
         }
         (_, StateAt::Object(object)) => {
             let shown = object.to_string();
@@ -143,13 +144,13 @@ pub fn store_at(object: &ObjectAddress) -> Result<Box<dyn StateStore>> {
 /// The objects below `address`; `elsewhere` is where the state is, if it is not there.
 fn objects_at(
     address: &Address,
-    container: &str,
-    extension: &'static str,
+    place: Place<'_>,
     elsewhere: Option<StateAt<'_>>,
 ) -> Result<Box<dyn Destination>> {
     #[cfg(feature = "object-stores")]
     {
-        let objects = Objects::new(bucket(address)?, container, extension);
+        let objects = Objects::new(bucket(address)?, place.container, place.extension);
+        let objects = objects.partitioned(place.partition_by);
         Ok(Box::new(match elsewhere {
             None => objects,
             Some(StateAt::Object(object)) => {
@@ -166,7 +167,7 @@ fn objects_at(
     }
     #[cfg(not(feature = "object-stores"))]
     {
-        let _without_a_store = (container, extension, elsewhere);
+        let _without_a_store = (place, elsewhere);
         Err(unsupported(address))
     }
 }
@@ -192,25 +193,26 @@ pub fn objects_without_state(address: &Address) -> Result<Option<Box<dyn Destina
     Err(unsupported(address))
 }
 
-/// The objects below `address` with their state there, which takes the lengths of those in this listing from there.
+/// The objects of `state` below `address`, where it is, which takes the lengths of those in this listing from there.
 ///
 /// # Errors
 ///
 /// If the environment does not say how to reach the store.
 pub fn listed_destination_at(
     address: &Address,
-    container: &str,
-    extension: &'static str,
+    state: &State,
     listed: Vec<(String, u64)>,
 ) -> Result<Box<dyn Destination>> {
     #[cfg(feature = "object-stores")]
     {
+        let (container, extension) = (&state.source.container, state.extension());
         let objects = Objects::new(bucket(address)?, container, extension);
+        let objects = objects.partitioned(state.options.partition_by);
         Ok(Box::new(objects.as_listed(listed)))
     }
     #[cfg(not(feature = "object-stores"))]
     {
-        let _without_a_store = (container, extension, listed);
+        let _without_a_store = (state, listed);
         Err(unsupported(address))
     }
 }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::model::FrozenOptions;
 use crate::cosmos::position::ensure_of;
-use crate::destination::Output;
+use crate::destination::{Output, PartitionBy};
 use crate::error::with_hint;
 use crate::escape::escape_json;
 use crate::feed::{
@@ -78,6 +78,8 @@ pub struct PlannedOptions {
     inference: Option<InferenceOptions>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     csv: Option<CsvOptions>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    partition_by: Option<PartitionBy>,
 }
 
 /// A range of a plan.
@@ -111,6 +113,7 @@ impl From<&FrozenOptions> for PlannedOptions {
             table: options.table,
             inference: options.inference,
             csv: options.csv,
+            partition_by: options.partition_by,
         }
     }
 }
@@ -142,6 +145,10 @@ impl PlannedOptions {
             table: options.table,
             inference: options.inference,
             csv: options.csv,
+            // A stream has no directories.
+            partition_by: options
+                .partition_by
+                .filter(|_| output.has_series_of_ranges()),
             output,
             records: None,
         }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::Result;
 
 use super::contents::{Contents, Expected};
-use super::findings::{Findings, name_of};
+use super::findings::Findings;
 use super::spans::{self, Part};
 use crate::cosmos::query_token::is_answered;
 use crate::cosmos::token::segments;
@@ -340,7 +340,7 @@ impl Files<'_> {
             None => self.destination.list()?,
         };
         for other in others {
-            let name = name_of(&other.path);
+            let name = self.destination.name_of_found(&other);
             if self.known.contains(&name) {
                 continue;
             }

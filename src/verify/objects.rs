@@ -53,8 +53,7 @@ fn check(
         }
         Some(listed) => {
             let names: Vec<String> = listed.iter().map(|(name, _)| name.clone()).collect();
-            let (container, extension) = (&state.source.container, state.extension());
-            let destination = listed_destination_at(&object.place, container, extension, listed)?;
+            let destination = listed_destination_at(&object.place, &state, listed)?;
             check_to(
                 depth,
                 Some(&names),

@@ -11,8 +11,11 @@ use super::objects::check_listed_objects;
 use super::state_file::check_state;
 use crate::cli::location::Location;
 use crate::clock;
-use crate::destination::names::{names_in, stem_of_shards, stem_of_shards_in_store};
+use crate::destination::names::{
+    names_in, names_in_table, stem_of_shards, stem_of_shards_in_store,
+};
 use crate::destination::shards::COMPLETE_FILE;
+use crate::destination::split_name;
 use crate::destination::{Home, STATE_FILE, Shards, own_object, shard_directory};
 use crate::durable::is_there;
 use crate::error::{usage, with_hint};
@@ -309,7 +312,7 @@ impl Listed {
         let (stem, names) = match &shards.home {
             Home::Directory(own) => {
                 found.homes.extend(names_in(own)?);
-                let names = names_in(&Shards::table(own)?)?;
+                let names = names_in_table(&Shards::table(own)?)?;
                 let names: Vec<(String, u64)> = names.into_iter().map(|name| (name, 0)).collect();
                 (stem_of_shards(container, plan.extension()), names)
             }
@@ -323,7 +326,7 @@ impl Listed {
             }
         };
         for (name, length) in names {
-            let Some(rest) = name.strip_prefix(&stem) else {
+            let Some(rest) = split_name(&name).1.strip_prefix(&stem) else {
                 continue;
             };
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();

@@ -13,6 +13,7 @@ use crate::gateway::{
     Action, Container, Fault, Gateway, GatewayOptions, RequestKind, RequestRecord, Served,
 };
 use crate::replay::COPY;
+use crate::store_scene::{Sides, StoreScene};
 
 /// Long ago enough that nothing depends on the second.
 const AGE: u64 = 7_200;
@@ -406,5 +407,84 @@ fn measuring_many_ranges_stays_within_its_budget() {
     eprintln!(
         "{ranges} ranges in {:.1} s, {told:.0} RU",
         began.elapsed().as_secs_f64()
+    );
+}
+
+#[test]
+fn a_job_with_its_state_in_a_store_is_measured_by_it() {
+    for (sides, named) in [
+        (Sides::Together, &[StoreScene::address()][..]),
+        (
+            Sides::Together,
+            &[
+                "--state",
+                "az://lake/exports/orders/_cosmos-tail/state.json",
+            ],
+        ),
+        (
+            Sides::StateElsewhere,
+            &["--state", "az://lake/states/orders/state.json"],
+        ),
+        (Sides::OutputOnDisk, &["az://lake/states/orders/state.json"]),
+    ] {
+        let scene = StoreScene::new(2, 60).on(sides);
+        let measure = || {
+            let mut command = against(&scene.gateway);
+            run(scene
+                .reach(&mut command)
+                .args(["lag", "--format", "json"])
+                .args(named))
+        };
+        // Before there is a state.
+        let missing = measure();
+        assert_eq!(missing.code, Some(2), "{named:?}: {}", missing.stderr);
+        assert_eq!(missing.stdout, "");
+        let is_none = |text: &str| text.contains("there is no state at `az://lake/states");
+        assert!(
+            is_none(&missing.stderr)
+                || missing
+                    .stderr
+                    .contains("there is no export at `az://lake/exports/orders/`"),
+            "{named:?}: {}",
+            missing.stderr
+        );
+
+        scene.finish().unwrap();
+        let before = scene.store.objects();
+        let lag = |transactions: u64| {
+            let ended = measure();
+            assert_eq!(ended.code, Some(0), "{named:?}: {}", ended.stderr);
+            let lag: Value = serde_json::from_str(&ended.stdout).unwrap();
+            assert_eq!(figures(&lag), (transactions, false), "{named:?}: {lag}");
+        };
+        lag(0);
+        for n in 0..7 {
+            let pk = format!("late-{n}");
+            scene.container.upsert(json!({"id": pk, "pk": pk}));
+        }
+        lag(7);
+        // It only reads.
+        assert!(scene.store.objects() == before, "{named:?}");
+        scene.finish().unwrap();
+        lag(0);
+    }
+}
+
+#[test]
+fn a_job_that_is_named_by_its_place_and_by_its_state_in_a_store_is_refused() {
+    let mut command = cosmos_tail();
+    command.args([
+        "lag",
+        "az://lake/orders/",
+        "--state",
+        "az://lake/states/orders.json",
+    ]);
+    let ended = fail(&mut command, 2);
+    assert!(
+        ended
+            .stderr
+            .starts_with("error: the export is named twice: by its place, and by its state"),
+        "{}",
+        ended.stderr
     );
 }

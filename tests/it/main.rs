@@ -59,6 +59,7 @@ mod order;
 mod orders;
 mod other_emulator;
 mod output_names;
+mod partitions;
 mod plans;
 mod profile_changes;
 mod profiles;

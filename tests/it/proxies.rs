@@ -1,11 +1,14 @@
-//! A proxy that refuses, or that cannot be reached.
+//! A proxy that refuses, or that cannot be reached; and what goes through one.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::process::Command;
 
 use crate::closed_port::ClosedPort;
-use crate::command::{Ended, cosmos_tail, fail};
+use crate::command::{Ended, cosmos_tail, fail, succeed};
 use crate::gateway::KEY;
+use crate::store_scene::StoreScene;
+use crate::tunnel::Tunnel;
 
 /// A proxy that answers so to each request: its port.
 fn proxy(answer: &'static str) -> u16 {
@@ -86,5 +89,41 @@ fn a_proxy_that_refuses_is_named_with_its_variable_and_without_its_password() {
         for secret in ["ada", "s3cr3t"] {
             assert!(!ended.stderr.contains(secret), "{}", ended.stderr);
         }
+    }
+}
+
+#[test]
+fn requests_to_a_store_go_through_the_proxy_but_those_to_hosts_of_no_proxy_do_not() {
+    // The store takes requests in the form for proxies too. Its own name leads nowhere.
+    for (variable, url, no_proxy, is_through) in [
+        ("HTTP_PROXY", "http://store.invalid", "", true),
+        ("http_proxy", "http://store.invalid", "", true),
+        (
+            "ALL_PROXY",
+            "http://store.invalid",
+            "elsewhere.invalid",
+            true,
+        ),
+        ("HTTP_PROXY", "", "127.0.0.1", false),
+        ("ALL_PROXY", "", "10.0.0.0/8,127.0.0.0/8", false),
+    ] {
+        let scene = StoreScene::new(2, 60);
+        let own = scene.store.url();
+        let proxy = Tunnel::to(&own);
+        let named = proxy.endpoint();
+        let url = if url.is_empty() { own.as_str() } else { url };
+        let reach = |command: &mut Command| {
+            let ended = succeed(
+                command
+                    .env("AZURITE_BLOB_STORAGE_URL", url)
+                    .env(variable, named.trim_end_matches('/'))
+                    .env("NO_PROXY", no_proxy),
+            );
+            assert_eq!(proxy.connections() > 0, is_through, "{variable}: {ended:?}");
+        };
+        // The account has no part in it, unless it is allowed to.
+        reach(&mut scene.next_command());
+        reach(&mut scene.next_command());
+        scene.judge().unwrap();
     }
 }

@@ -274,7 +274,7 @@ impl<'a> Following<'a> {
             began: (Instant::now(), clock::now()),
             reads_all: true,
             reading: Box::pin(async move {
-                let digests = comparison.digests().await?;
+                let digests = comparison.digests_by_content().await?;
                 let documents = [digests[SOURCE].documents, digests[TARGET].documents];
                 let unlike = digests[SOURCE].unlike(&digests[TARGET]);
                 let differing = comparison.sort_out(&unlike, &digests, report).await?;

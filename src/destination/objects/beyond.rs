@@ -1,40 +1,35 @@
 //! What a place has that its state does not explain: the state is older than the objects, or is not the only one.
 
-use std::collections::BTreeSet;
-
 use anyhow::{Result, anyhow};
 
 use super::super::committed::Committed;
 use super::super::export_files::ExportFiles;
 use super::super::shards::SHARDS_FILE;
 use super::super::table::{STATE_FILE, own_object};
-use super::claim::CLAIM;
+use super::claim::{CLAIM, PlaceClaim};
 use super::{MANIFEST, Objects};
 use crate::error::with_hint;
 
 impl Objects {
     /// Checks that the state knows of every manifest object: a state that was restored from a backup does not, and would
-    /// write once more what has been published since.
+    /// write once more what has been published since. A manifest object has the number of the commit that sealed what it
+    /// lists, so none is newer than the state.
     pub(super) fn ensure_explained(&self, committed: &Committed<'_>) -> Result<()> {
-        let own = committed.sealed.iter().filter_map(|file| file.batch);
-        // They may be listed already, which no commit has recorded; their bytes are compared then.
-        let own: BTreeSet<u64> = own.collect();
-        let mut counted = 0;
-        let mut newest = None;
         let below = self.own(MANIFEST);
-        for (name, length) in self.bucket.list(below.trim_end_matches('/'))? {
+        let latest = format!("{below}{:010}.ndjson", committed.generation);
+        let later = self
+            .bucket
+            .list_after(below.trim_end_matches('/'), &latest)?;
+        let mut newer = later.into_iter().filter(|(name, _)| {
             let number = name
                 .strip_prefix(&below)
                 .and_then(|name| name.strip_suffix(".ndjson"));
-            let number = number.and_then(|number| number.parse().ok());
-            if number.is_some_and(|number| own.contains(&number)) {
-                continue;
-            }
-            counted += length;
-            newest = Some(name);
-        }
-        match newest {
-            Some(newest) if counted > committed.manifest.length => Err(with_hint(
+            let number = number.filter(|number| number.len() == 10);
+            let number: Option<u64> = number.and_then(|number| number.parse().ok());
+            number.is_some_and(|number| number > committed.generation)
+        });
+        match newer.next_back() {
+            Some((newest, _)) => Err(with_hint(
                 anyhow!(
                     "the state is older than the objects at `{}`: it does not know all that is listed, up to `{}`",
                     self.bucket.address(),
@@ -43,7 +38,7 @@ impl Objects {
                 "it is an earlier copy, and would write the same changes again: restore the latest state, or export to a \
                  new place",
             )),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
@@ -68,7 +63,7 @@ impl Objects {
             return Ok(());
         }
         for other in self.marks_of_others() {
-            if self.bucket.length(&other)?.is_some() {
+            if self.is_marked(&other)? {
                 return Err(with_hint(
                     anyhow!(
                         "another export has begun at `{}` too: `{}` is there",
@@ -80,5 +75,14 @@ impl Objects {
             }
         }
         Ok(())
+    }
+
+    /// Whether the mark of another kind is there. A claim that was withdrawn is none, and a damaged one is one.
+    fn is_marked(&self, mark: &str) -> Result<bool> {
+        let is_there = self.bucket.length(mark)?.is_some();
+        if !is_there || mark != CLAIM {
+            return Ok(is_there);
+        }
+        Ok(PlaceClaim::read(&self.bucket).map_or(true, |claim| claim.is_some()))
     }
 }

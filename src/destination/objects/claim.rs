@@ -81,6 +81,9 @@ pub struct PlaceClaim {
     claim: Uuid,
     /// The same for people.
     holder: Holder,
+    /// Whether its export stopped before it published anything, since another one had begun here: then it is none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    withdrawn: bool,
 }
 
 impl PlaceClaim {
@@ -90,6 +93,12 @@ impl PlaceClaim {
     ///
     /// If it is damaged, or cannot be read.
     pub fn read(bucket: &Bucket) -> Result<Option<(Self, String)>> {
+        let there = Self::read_any(bucket)?;
+        Ok(there.filter(|(there, _)| !there.withdrawn))
+    }
+
+    /// The same, of one that was withdrawn too: another replaces it.
+    fn read_any(bucket: &Bucket) -> Result<Option<(Self, String)>> {
         let Some(found) = bucket.get(CLAIM)? else {
             return Ok(None);
         };
@@ -141,6 +150,7 @@ impl Claiming {
             of: self.own.clone(),
             claim: process,
             holder: Holder::this(),
+            withdrawn: false,
         }
     }
 
@@ -173,13 +183,14 @@ impl Claiming {
     ) -> Result<Option<PlaceClaim>> {
         let export_id = committed.export_id;
         let known = self.ids(process);
-        let there = PlaceClaim::read(bucket)?;
-        match &there {
-            Some((there, _)) => ensure_known(bucket, there, export_id, &known)?,
+        let there = PlaceClaim::read_any(bucket)?;
+        let earlier = there.as_ref().map(|(there, _)| there.clone());
+        let earlier = earlier.filter(|there| !there.withdrawn);
+        match &earlier {
+            Some(there) => ensure_known(bucket, there, export_id, &known)?,
             None if committed.manifest.entries == 0 => {}
             None => return Err(is_gone(bucket)),
         }
-        let earlier = there.as_ref().map(|(there, _)| there.clone());
         let claim = self.made(export_id, process, container, extension);
         let may_replace =
             |there: &PlaceClaim| there.export_id == export_id && known.contains(&there.claim);
@@ -188,10 +199,22 @@ impl Claiming {
         Ok(earlier)
     }
 
-    /// Puts the claim of the earlier process back, which may still run: this one has changed nothing.
-    pub(super) fn give_back(bucket: &Bucket, earlier: &PlaceClaim, process: Uuid) -> Result<()> {
-        let there = PlaceClaim::read(bucket)?;
-        write(bucket, earlier, there, |there| there.claim == process)
+    /// Puts the claim of the earlier process back, which may still run: this one has changed nothing. Where there was
+    /// none, that of this process is withdrawn: whoever may write need not be allowed to delete.
+    pub(super) fn give_back(
+        bucket: &Bucket,
+        earlier: Option<PlaceClaim>,
+        process: Uuid,
+    ) -> Result<()> {
+        let Some((own, version)) = PlaceClaim::read(bucket)? else {
+            return Ok(());
+        };
+        let claim = earlier.unwrap_or_else(|| PlaceClaim {
+            withdrawn: true,
+            ..own.clone()
+        });
+        let is_own = |there: &PlaceClaim| there.claim == process;
+        write(bucket, &claim, Some((own, version)), is_own)
     }
 
     /// Checks that the claim is still that of this process.
@@ -228,6 +251,7 @@ fn write(
         }
         match &there {
             Some((found, _)) if found == claim => return Ok(()),
+            Some((found, _)) if found.withdrawn => {}
             Some((found, _)) if found.export_id != claim.export_id => {
                 return Err(is_of_another_export(bucket, found));
             }
@@ -242,7 +266,7 @@ fn write(
             Ok(PutOutcome::Unclear(error)) => last = Some(error),
             Err(error) => return Err(error),
         }
-        match PlaceClaim::read(bucket) {
+        match PlaceClaim::read_any(bucket) {
             Ok(Some((found, _))) if found == *claim => return Ok(()),
             Ok(found) => there = found,
             Err(error) => last = Some(error),

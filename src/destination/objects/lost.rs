@@ -1,15 +1,14 @@
 //! Uploads that a store has removed, though a state has sealed them (rule 9).
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 use super::super::committed::Committed;
 use super::super::export_files::ExportFiles;
 use super::super::part::{FileState, PartId};
+use super::super::recover::NeedsRepair;
+use super::uploads::is_gone;
 use super::{MANIFEST, Objects};
-use crate::error::with_hint;
-
-/// What stores say of an upload that is gone.
-const GONE: [&str; 2] = ["InvalidBlockList", "NoSuchUpload"];
+use crate::error::{find, with_hint};
 
 impl Objects {
     /// The sealed parts whose uploads are gone, with those after them in their series. The others are completed.
@@ -30,7 +29,7 @@ impl Objects {
                 ensure!(
                     self.bucket.length(name)?.is_none(),
                     with_hint(
-                        anyhow::anyhow!(
+                        anyhow!(
                             "`{}` is there already, but one before it is gone",
                             self.display_of(name)
                         ),
@@ -43,8 +42,7 @@ impl Objects {
             let Err(error) = self.complete(file) else {
                 continue;
             };
-            let text = format!("{error:#}");
-            if !GONE.iter().any(|code| text.contains(code)) {
+            if !is_gone(&error) {
                 return Err(error);
             }
             ensure!(
@@ -57,5 +55,24 @@ impl Objects {
             lost.push(file.id());
         }
         Ok(lost)
+    }
+
+    /// Adds to the error for an upload that is gone which of the sealed objects are not there, in manifest objects that
+    /// are not there either: what a repair may give up. Whoever reads it knows which of them a consumer has taken.
+    pub(super) fn with_missing(&self, error: anyhow::Error, sealed: &[FileState]) -> anyhow::Error {
+        let Some(NeedsRepair::Upload(object, _)) = find::<NeedsRepair>(&error) else {
+            return error;
+        };
+        let object = object.clone();
+        let is_missing = |name: &str| matches!(self.bucket.length(name), Ok(None));
+        let is_listed = |file: &FileState| {
+            let batch = file.batch.unwrap_or_default();
+            !is_missing(&self.own(&format!("{MANIFEST}{batch:010}.ndjson")))
+        };
+        let missing = sealed.iter().filter(|file| !is_listed(file));
+        let missing = missing.filter_map(|file| self.place(file).ok());
+        let missing = missing.filter(|name| is_missing(name));
+        let missing = missing.map(|name| self.display_of(name)).collect();
+        error.context(NeedsRepair::Upload(object, missing))
     }
 }

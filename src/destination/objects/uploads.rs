@@ -25,6 +25,15 @@ const MIN_CROWDED_BYTES: usize = 128 << 10;
 /// A part is ended at this many pieces: S3 takes 10,000, Azure 50,000.
 const MAX_PIECES: usize = 9_000;
 
+/// What stores say of an upload that is gone.
+const GONE: [&str; 2] = ["InvalidBlockList", "NoSuchUpload"];
+
+/// Whether a store says that an upload is gone.
+pub(super) fn is_gone(error: &anyhow::Error) -> bool {
+    let text = format!("{error:#}");
+    GONE.iter().any(|code| text.contains(code))
+}
+
 /// The uploads that this process has begun.
 #[derive(Debug, Default)]
 pub(super) struct Uploads(Mutex<HashMap<PartId, Begun>>);

@@ -15,6 +15,12 @@ pub(super) const TIMES: &str = "A time is a date, which means its midnight, or a
     2026-11-23, \"2026-11-23 12:00\", 2026-11-23T12:00:00.5+01:00. Without an offset it is in UTC. An age is that \
     long ago: 90s, 10m, 2h, 1day.";
 
+/// What `--repair` does, of each command that has it.
+pub(super) const REPAIR_DETAILS: &str = "\
+    Without it such a file is an error that names it. Finished files are never touched. In an object store it is \
+    only for uploads that the store has removed: an object that somebody moved away before it was listed would \
+    be there twice.";
+
 settings! {
     EXPORT_OUTPUT: Location = Setting::new("output", location("PATH"))
         .help(
@@ -134,11 +140,9 @@ settings! {
 
     REPAIR: bool = Setting::switch("repair")
         .help("Discard open files that do not match the state, and read their ranges again")
-        .details(
-            "Without it such a file is an error that names it. Finished files are never touched. In an object store it is for \
-             uploads that the store has removed.",
-        )
-        .of(&[Command::Resume])
+        .details(REPAIR_DETAILS)
+        .of(&[Command::Resume, Command::Tail])
+        .in_full_of(&[Command::Tail])
         .brief("Read again what open files should have");
 
     VERIFY_PATH: Location = Setting::new("path", place("PATH"))

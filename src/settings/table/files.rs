@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cli::Command;
-use crate::cli::choices::ExportFormat;
+use crate::cli::choices::{ExportFormat, ExportPartition};
 use crate::cli::values::{self, Limit, choice_name};
 use crate::format::Compression;
 use crate::settings::compare;
@@ -120,6 +120,22 @@ settings! {
             })
             .of(ROTATING)
             .under(Heading::Files)
+        .in_full();
+
+    PARTITION_BY: ExportPartition = Setting::new("partition-by", choice("TIME"))
+        .help("Put files into directories by when they were begun, in UTC: dt=2026-11-27/, or dt=2026-11-27/hour=18/")
+        .details(
+            "A file that is open when the day or the hour ends is finished, so each belongs to one directory. Spark, DuckDB \
+             and pyarrow take the names for columns.",
+        )
+        .described_default("one directory")
+        .frozen("partition_by")
+        .compared(|frozen, by| {
+            let own = frozen.options.partition_by.map(|by| by.name().to_owned());
+            Comparison::of(own, &choice_name(by))
+        })
+        .of(&[Command::Export, Command::Plan, Command::Tail])
+        .under(Heading::Files)
         .in_full();
 
     ROW_GROUP_SIZE: u64 = Setting::new("row-group-size", bytes())

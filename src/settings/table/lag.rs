@@ -1,25 +1,29 @@
 //! What `lag` does.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::Command;
+use crate::cli::location::Location;
 use crate::cli::values::{self, LagLimit, Limit};
 use crate::cosmos::max_ru::MaxRu;
 use crate::settings::setting::{Form, Heading, Setting, settings};
-use crate::settings::value::{Value, duration, path, text};
+use crate::settings::value::{Value, duration, place, text};
 
 settings! {
-    LAG_PATH: PathBuf = Setting::new("path", path("PATH"))
-        .help("The export: its directory, its file, or its state file; or the state file of a tail or a replay")
+    LAG_PATH: Location = Setting::new("path", place("PATH"))
+        .help(
+            "The export: its directory, its file, its address in an object store, or its state file; or the state \
+             file of a tail or a replay",
+        )
         .form(Form::Argument)
         .required_unless(&["state", "group"])
         .of(&[Command::Lag])
         .brief("An export, or the state of a tail or a replay");
 
-    LAG_STATE: PathBuf = Setting::new("state", path("FILE"))
-        .help("The state file, if it is not beside the output")
-        .of(&[Command::Lag]);
+    LAG_STATE: Location = Setting::new("state", place("FILE"))
+        .help("The state, if it is not beside the output: a file, or an address in an object store")
+        .of(&[Command::Lag])
+        .brief("The state, if it is not beside the output");
 
     LAG_GROUP: String = Setting::new("group", text("NAME"))
         .help("A group of change feed processors instead of a job, by its name or lease prefix")

@@ -1,5 +1,6 @@
 //! What a plan is, and the share of it that an export reads.
 
+use super::export::REPAIR_DETAILS;
 use crate::cli::Command;
 use crate::cli::choices::PlanUntil;
 use crate::cli::location::Location;
@@ -80,6 +81,13 @@ settings! {
             "`auto` reads JOB_COMPLETION_INDEX (Kubernetes), SLURM_ARRAY_TASK_ID less SLURM_ARRAY_TASK_MIN, or \
              AWS_BATCH_JOB_ARRAY_INDEX. All shares of an output have the same N.",
         )
+        .requires("plan")
+        .of(&[Command::Export])
+        .in_full();
+
+    SHARD_REPAIR: bool = Setting::switch("repair")
+        .help("With --plan: discard open files of the share that do not match its state, and read their ranges again")
+        .details(REPAIR_DETAILS)
         .requires("plan")
         .of(&[Command::Export])
         .in_full();

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::*;
 use crate::cli::Command;
 use crate::cosmos::retry::RetryLimit;
-use crate::destination::Output;
+use crate::destination::{Output, PartitionBy};
 use crate::feed::{ChangeFeedStart, FeedMode, ReadUntil, RecordForm, Scope};
 use crate::format::{Compression, CsvOptions, Format};
 use crate::schema::{InferenceOptions, TableForm, TableLayout};
@@ -223,6 +223,7 @@ fn whole_options() -> Value {
         inference: Some(InferenceOptions::default()),
         csv: Some(CsvOptions::default()),
         output: Output::StandardOutput,
+        partition_by: Some(PartitionBy::Day),
         records: Some(RecordForm::Changes),
     };
     serde_json::to_value(options).unwrap()

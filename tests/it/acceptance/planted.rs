@@ -368,7 +368,7 @@ fn a_feed_that_is_not_as_believed_is_named() {
         ),
         plant(
             "feed.nothing-new-stays",
-            later(Action::NotModifiedBehind(1)).nth(30),
+            later(Action::NotModifiedBehind(1)).nth(30).times(3),
             "an ETag before it",
         ),
         plant(

@@ -269,3 +269,82 @@ fn the_documents_themselves_are_compared_in_shares_that_fit() {
     write_lines(&target, (0..4000).rev().map(|number| line(number, 0)));
     by_bytes(&[]);
 }
+
+/// A copy that another program has written has no text in common with its source; one that was changed in part has
+/// some. Both are more than is compared document by document at once, with this memory.
+#[test]
+fn a_copy_that_is_written_differently_is_the_same() {
+    const DOCUMENTS: u32 = 12_000;
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("a.jsonl");
+    let as_served = |number: u32, ts: u32| {
+        format!(r#"{{"id":"{number}","pk":"k{number}","n":1.0,"_rid":"r{ts}","_ts":{ts}}}"#)
+    };
+    write_lines(&source, (0..DOCUMENTS).map(|number| as_served(number, 1)));
+    for one_of in [1, 2, 5, DOCUMENTS] {
+        let other = |number: u32| {
+            let n = if number == 7 { 2 } else { 1 };
+            match number.is_multiple_of(one_of) || number == 7 {
+                true => format!(r#"{{"_ts":2, "n":{n},"pk":"\u006b{number}", "id":"{number}"}}"#),
+                false => as_served(number, 2),
+            }
+        };
+        let target = directory.path().join(format!("{one_of}.jsonl"));
+        write_lines(&target, (1..=DOCUMENTS).rev().map(other));
+        let compare = |planted: &[&str], arguments: &[&str]| {
+            let mut command = compare_files(&source, &target);
+            command.args(["--partition-key", "/pk", "--memory", "1MiB"]);
+            assert_found(command.args(arguments), planted)
+        };
+        let planted = ["different 7", "extra 12000", "missing 0"];
+        let found = compare(&planted, &[]);
+        assert_eq!(found.summary["source"]["documents"], DOCUMENTS);
+        assert_eq!(found.summary["target"]["documents"], DOCUMENTS);
+        compare(&planted, &["--input", "documents"]);
+        compare(&planted[1..], &["--ignore", "/n"]);
+        let told = [
+            "the sides are written differently",
+            "too many texts differ",
+            "compared by their texts",
+        ];
+        let way = |arguments: &[&str]| {
+            let stderr = compare(&planted, arguments).ended.stderr;
+            let told = told.iter().position(|one| stderr.contains(one));
+            told.unwrap_or_else(|| panic!("{one_of}: {stderr}"))
+        };
+        let ways = match one_of {
+            1 => vec![0],
+            DOCUMENTS => vec![2],
+            // By then chance has it whether most of the documents that were looked at differ.
+            _ => vec![0, 1],
+        };
+        let way = way(&["-v"]);
+        assert!(ways.contains(&way), "{one_of}: {}", told[way]);
+        let by_content = compare(&planted, &["-v", "--bytes"]).ended.stderr;
+        assert!(
+            told.iter().all(|one| !by_content.contains(one)),
+            "{by_content}"
+        );
+    }
+}
+
+#[test]
+fn a_broken_record_is_an_error_though_both_sides_have_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let [source, target] = ["a.jsonl", "b.jsonl"].map(|name| directory.path().join(name));
+    let good = r#"{"id":"1","pk":"a","n":1}"#;
+    for broken in [
+        r#"{"id":"2","pk":"a","n":}"#,
+        r#"{"id":"2","pk":"a","n":[1}"#,
+        r#"{"id":"2","pk":"a","n":01}"#,
+        r#"{"id":2,"pk":"a"}"#,
+        r#"{"pk":"a"}"#,
+    ] {
+        write_lines(&source, [good, broken]);
+        write_lines(&target, [good, broken]);
+        let mut command = compare_files(&source, &target);
+        command.args(["--partition-key", "/pk", "--input", "documents"]);
+        let stderr = fail(&mut command, 1).stderr;
+        assert!(stderr.contains("line 2"), "{broken}: {stderr}");
+    }
+}

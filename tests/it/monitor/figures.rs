@@ -352,7 +352,7 @@ fn told(gateway: &Gateway, container: &Container, since: usize) -> BTreeMap<Stri
 /// Between two answers nothing else happens, so each sample has one right value.
 #[test]
 fn the_lag_is_what_the_gateway_has_told_after_every_answer() {
-    let (gateway, container) = filled(3, 600);
+    let (gateway, container) = filled(3, 900);
     let directory = tempfile::tempdir().unwrap();
     let [output, state] = ["out.jsonl", "state"].map(|name| directory.path().join(name));
     let start = |from: &[&str]| {
@@ -372,7 +372,7 @@ fn the_lag_is_what_the_gateway_has_told_after_every_answer() {
     let mut held = gate();
     let mut served = start(&["--from", "beginning"]);
     let mut since = 0;
-    let mut written = 600;
+    let mut written = 900;
     for step in 0..140 {
         held.wait_until_reached();
         let told = told(&gateway, &container, since);

@@ -1,6 +1,6 @@
 //! Exports whose state is not where their output is.
 
-use crate::command::{against, assert_same, cosmos_tail, fail, run, succeed};
+use crate::command::{against, assert_same, cosmos_tail, fail, run, spawn, succeed};
 use crate::gateway::Gateway;
 use crate::objects::rig::each;
 use crate::oracle::judge;
@@ -131,10 +131,11 @@ fn a_copy_of_a_state_that_was_left_behind_is_refused() {
 fn a_process_whose_place_was_claimed_meanwhile_publishes_nothing_more() {
     let scene = scene(Sides::StateOnDisk);
     let copy = scene.output().with_file_name("copy.json");
-    // Before the first object is published, an operator starts with a copy of the state.
-    scene.store.script(|_, call| {
-        let is_object = call.kind == CallKind::Head;
-        is_object.then_some(Trouble::Pause)
+    // After it has claimed the place, before the first object is published, an operator starts with a copy of the state.
+    let mut has_claimed = false;
+    scene.store.script(move |_, call| {
+        has_claimed |= call.kind == CallKind::Put && call.name.ends_with("claim.json");
+        (has_claimed && call.kind == CallKind::Head).then_some(Trouble::Pause)
     });
     let mut paused = scene.begin();
     assert!(scene.store.wait_until_paused(&mut paused));
@@ -310,7 +311,11 @@ fn uploads_that_the_store_has_removed_are_read_again_by_a_repair() {
             fill(&scene.container, 10..30);
             let ended = scene.go_on();
             assert_eq!(ended.code, Some(1), "{sides:?} {at}: {}", ended.stderr);
-            assert!(ended.stderr.contains("resume --repair"), "{}", ended.stderr);
+            assert!(
+                ended.stderr.contains("`resume --repair` reads the span"),
+                "{}",
+                ended.stderr
+            );
             let mut repair = scene.next_command();
             let ended = run(repair.arg("--repair"));
             assert_eq!(ended.code, Some(0), "{sides:?} {at}: {}", ended.stderr);
@@ -322,6 +327,168 @@ fn uploads_that_the_store_has_removed_are_read_again_by_a_repair() {
             scene.judge().unwrap();
         }
     }
+}
+
+#[test]
+fn an_object_that_was_taken_away_before_it_was_listed_is_put_back_rather_than_repaired() {
+    for sides in [Sides::Together, Sides::StateOnDisk] {
+        let scene = StoreScene::new(2, 160).on(sides);
+        // It dies before the manifest object.
+        scene.go_on_with(|_, call| {
+            let is_manifest = call.kind == CallKind::Put && call.name.contains("/manifest/");
+            is_manifest.then_some(Trouble::KillBefore)
+        });
+        let objects = scene.objects();
+        let mut data = objects.iter().filter(|(name, _)| name.ends_with(".jsonl"));
+        let (taken, bytes) = data.next().expect("an object was completed");
+        let taken_name = StoreScene::name(taken);
+        scene.store.replace(&taken_name, None);
+        let ended = scene.go_on();
+        assert_eq!(ended.code, Some(1), "{sides:?}: {}", ended.stderr);
+        let stderr = ended.stderr.split_whitespace().collect::<Vec<_>>();
+        let stderr = stderr.join(" ");
+        let name = taken.rsplit('/').next().unwrap();
+        let others = data.filter(|(name, _)| stderr.contains(name.rsplit('/').next().unwrap()));
+        assert_eq!(others.count(), 0, "{stderr}");
+        for part in [
+            "sealed, not listed, and not there: `",
+            name,
+            "if somebody has moved or deleted the object since it was completed",
+            "put it back and continue without --repair, or export to a new place",
+        ] {
+            assert!(stderr.contains(part), "{sides:?}, {part}: {stderr}");
+        }
+        scene.store.replace(&taken_name, Some(bytes));
+        scene.finish().unwrap();
+    }
+}
+
+#[test]
+fn a_tail_is_repaired_by_its_own_command() {
+    for sides in [Sides::Together, Sides::StateOnDisk] {
+        let scene = tail(sides);
+        scene
+            .go_on_with(|_, call| (call.kind == CallKind::Complete).then_some(Trouble::KillBefore));
+        scene.store.forget_uploads();
+        fill(&scene.container, 10..30);
+        let ended = scene.go_on();
+        assert_eq!(ended.code, Some(1), "{sides:?}: {}", ended.stderr);
+        let told = "the same `tail` command with --repair reads the span of this object again";
+        assert!(ended.stderr.contains(told), "{}", ended.stderr);
+        let ended = run(scene.next_command().arg("--repair"));
+        assert_eq!(ended.code, Some(0), "{sides:?}: {}", ended.stderr);
+        scene.judge().unwrap();
+    }
+}
+
+/// The first file below a directory whose name ends like this.
+fn file_below(directory: &std::path::Path, end: &str) -> Option<std::path::PathBuf> {
+    let mut below = vec![directory.to_owned()];
+    while let Some(directory) = below.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                below.push(path);
+            } else if path.to_string_lossy().ends_with(end) {
+                return Some(path);
+            }
+        }
+    }
+    None
+}
+
+fn open_part(directory: &std::path::Path) -> std::path::PathBuf {
+    file_below(directory, ".open").expect("a part is open")
+}
+
+#[test]
+fn a_tail_to_a_directory_with_a_damaged_file_is_repaired_by_its_own_command() {
+    let (gateway, container) = filled(1, 5);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("changes");
+    let tail = |more: &[&str]| {
+        let mut command = against(&gateway);
+        command.arg("tail").arg("-o").arg(out.join("")).args(more);
+        command
+    };
+    let mut killed = spawn(tail(&["--from", "beginning"]).args([
+        "--poll-interval",
+        "20ms",
+        "--checkpoint-interval",
+        "20ms",
+    ]));
+    let is_open = || {
+        let state = file_below(directory.path(), "/state.json");
+        let text = state.and_then(|state| std::fs::read_to_string(state).ok());
+        text.is_some_and(|text| text.contains("\"open\":"))
+    };
+    let begun = std::time::Instant::now();
+    while !is_open() {
+        assert!(begun.elapsed().as_secs() < 60, "nothing is committed");
+        // Polled, since a tail reports no commits.
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    std::fs::write(open_part(directory.path()), "").unwrap();
+    let refused = fail(&mut tail(&["--until-caught-up"]), 1);
+    let told = "the same `tail` command with --repair deletes it and reads its range again";
+    assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    succeed(&mut tail(&["--until-caught-up", "--repair"]));
+    judge(&gateway, &container, &out).unwrap();
+}
+
+/// Pauses a run before its put of this number, from 0, has its effect.
+fn pause_at_put(scene: &StoreScene, number: usize) -> std::process::Child {
+    let mut puts = 0;
+    scene.store.script(move |_, call| {
+        let is_put = call.kind == CallKind::Put;
+        puts += usize::from(is_put);
+        (is_put && puts == number + 1).then_some(Trouble::Pause)
+    });
+    let mut paused = scene.begin();
+    assert!(scene.store.wait_until_paused(&mut paused));
+    paused
+}
+
+fn copy_of(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (path, to) = {
+            let entry = entry.unwrap();
+            (entry.path(), to.join(entry.file_name()))
+        };
+        if path.is_dir() {
+            copy_of(&path, &to);
+        } else {
+            std::fs::copy(path, to).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_resume_that_is_refused_by_its_files_does_not_stop_the_export_that_runs_elsewhere() {
+    // Its part stays open.
+    let scene = StoreScene::with(1, 60, &["--page-size", "10"]).on(Sides::OutputOnDisk);
+    let paused = pause_at_put(&scene, 4);
+    scene.store.clear();
+    // Another machine has the same path, with an older copy of the directory.
+    let open = open_part(scene.disk.path());
+    let here = open.parent().unwrap();
+    let away = scene.disk.path().join("away");
+    std::fs::rename(here, &away).unwrap();
+    copy_of(&away, here);
+    std::fs::remove_file(&open).unwrap();
+    let before = scene.store.objects();
+    let ended = scene.go_on();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("is missing"), "{}", ended.stderr);
+    assert_eq!(scene.store.objects(), before);
+    std::fs::remove_dir_all(here).unwrap();
+    std::fs::rename(&away, here).unwrap();
+    let ended = wake(&scene, paused);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    scene.judge().unwrap();
 }
 
 /// Where the state of a scene is in the store.
@@ -388,6 +555,40 @@ fn a_state_that_was_restored_from_a_backup_is_refused_wherever_it_is() {
 }
 
 #[test]
+fn a_start_beside_a_process_that_goes_on_says_so() {
+    let scene = scene(Sides::Together);
+    let paused = pause_at(&scene, CallKind::Part);
+    scene.store.clear();
+    // It has read the state, and the first process goes on before it lists.
+    scene.store.script(|_, call| {
+        let is_manifest = call.kind == CallKind::List && call.name.contains("manifest");
+        is_manifest.then_some(Trouble::PauseBefore)
+    });
+    let mut second = scene.begin();
+    assert!(scene.store.wait_until_paused(&mut second));
+    let first = wake(&scene, paused);
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    let second = wake(&scene, second);
+    assert_eq!(second.code, Some(1), "{}", second.stderr);
+    let told = "another process has claimed the state";
+    assert!(second.stderr.contains(told), "{}", second.stderr);
+    scene.judge().unwrap();
+}
+
+#[test]
+fn other_objects_beside_the_manifest_and_manifests_that_were_removed_do_not_matter() {
+    let scene = scene(Sides::Together);
+    let ended = scene.go_on();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    for name in ["_done", "zzz.ndjson", "99.ndjson"] {
+        let name = StoreScene::name(&format!("_cosmos-tail/manifest/{name}"));
+        scene.store.replace(&name, Some(b"x"));
+    }
+    let ended = scene.go_on();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
+#[test]
 fn of_two_first_starts_with_one_state_one_goes_on() {
     let counted = scene(Sides::StateElsewhere);
     let ended = counted.go_on();
@@ -450,4 +651,68 @@ fn a_state_is_not_among_the_objects_of_an_export() {
         let refused = fail(command.args(["export", "-o", output, "--state", state]), 2);
         assert!(refused.stderr.contains(told), "{told}: {}", refused.stderr);
     }
+}
+
+#[test]
+fn a_refused_start_with_its_state_elsewhere_does_not_stop_the_export_that_was_there() {
+    let scene = scene(Sides::Together);
+    let state = scene.output().with_file_name("b.json");
+    // The one whose state is elsewhere has looked for others, and comes to its claim.
+    let mut other = against(&scene.gateway);
+    scene.reach(&mut other);
+    other
+        .args(["export", "-o", StoreScene::address(), "--state"])
+        .arg(&state);
+    let mut has_looked = false;
+    scene.store.script(move |_, call| {
+        has_looked |= call.kind == CallKind::Head && call.name.ends_with("shards.json");
+        let is_claim = call.kind == CallKind::Get && call.name.ends_with("claim.json");
+        (has_looked && is_claim).then_some(Trouble::Pause)
+    });
+    let mut child = spawn(&mut other);
+    scene.store.set_victim(&child);
+    assert!(scene.store.wait_until_paused(&mut child));
+    // Meanwhile the other kind begins, and dies before it has published anything.
+    let died = scene.go_on_with(|_, call| {
+        let is_manifest = call.kind == CallKind::Put && call.name.contains("/manifest/");
+        is_manifest.then_some(Trouble::KillBefore)
+    });
+    assert!(scene.has_state(), "{:?}: {}", died.code, died.stderr);
+    crate::command::signal(&child, nix::sys::signal::Signal::SIGCONT);
+    let refused = crate::command::wait(child);
+    assert!(
+        refused.stderr.contains("another export has begun"),
+        "{:?}: {}",
+        refused.code,
+        refused.stderr
+    );
+    // It is refused again and again, and its claim is none.
+    let (code, stderr) = resume_with(&scene, &state, &scene.gateway);
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("another export has begun"), "{stderr}");
+    let claim = "_cosmos-tail/claim.json";
+    let text = String::from_utf8(scene.objects()[claim].clone()).unwrap();
+    assert!(text.contains("\"withdrawn\":true"), "{text}");
+    let ended = scene.go_on();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    scene.store.replace(&StoreScene::name(claim), None);
+    scene.judge().unwrap();
+}
+
+#[test]
+fn force_does_not_remove_the_state_of_an_export_to_objects() {
+    let scene = scene(Sides::StateOnDisk);
+    let ended = scene.go_on();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let state = std::fs::read(scene.state_file()).unwrap();
+    let directory = scene.output().with_file_name("files").join("");
+    let mut forced = against(&scene.gateway);
+    forced.args(["export", "--force", "-o"]).arg(directory);
+    let refused = fail(forced.arg("--state").arg(scene.state_file()), 2);
+    for told in ["which --force does not replace", StoreScene::address()] {
+        assert!(refused.stderr.contains(told), "{told}: {}", refused.stderr);
+    }
+    assert_eq!(std::fs::read(scene.state_file()).unwrap(), state);
+    fill(&scene.container, 200..220);
+    scene.finish().unwrap();
 }

@@ -473,6 +473,12 @@ fn of_shards_and_an_export_by_itself_that_begin_at_once_one_stops_before_it_list
                 ended.code,
                 ended.stderr
             );
+            if own.ends_with("claim.json") {
+                // The other one looks too, and may go on.
+                let claim = &scene.objects()["_cosmos-tail/claim.json"];
+                let claim: serde_json::Value = serde_json::from_slice(claim).unwrap();
+                assert_eq!(claim["withdrawn"], true, "{other}: {claim}");
+            }
             let names = scene.objects().into_keys();
             let seen: Vec<String> = names
                 .filter(|name| !name.starts_with('_') || name.contains("/manifest/"))

@@ -419,6 +419,7 @@ impl Destination for MemoryDestination {
                 length: open.length,
                 rows: open.rows,
                 crc32c: open.crc32c,
+                place: open.place.clone(),
             })
             .collect();
         recovery.manifest = self.publish_all(committed)?;

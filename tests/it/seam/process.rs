@@ -13,7 +13,7 @@ use cosmos_tail::schema::TableForm;
 use cosmos_tail::sink::{PageToWrite, Seal, Sink, SinkOptions};
 use cosmos_tail::state::claim::Claimed;
 use cosmos_tail::state::file;
-use cosmos_tail::state::ledger::{Ledger, take_over};
+use cosmos_tail::state::ledger::{Ledger, bring_into_line, take_over};
 use cosmos_tail::state::model::State;
 use tokio::sync::mpsc;
 
@@ -112,7 +112,9 @@ impl Process {
             None => new_state(),
             Some(text) => {
                 let mut state = file::parse(&text)?;
-                let recovery = take_over(&mut state, &destination, &mut claimed, false)?;
+                let again = take_over(&mut state, &destination, &mut claimed, false)?;
+                let recovery =
+                    bring_into_line(&mut state, &destination, &mut claimed, &again, false)?;
                 resumed = recovery.resumed;
                 state
             }

@@ -362,14 +362,17 @@ fn scene(has_ranges: bool) -> &'static Scene {
 
 /// Both have two leases, and each change is printed by one of them, while nothing moves.
 fn share(scene: &Scene) {
-    scene.wait_for_owners(&[("Host-1", 2), ("a", 2)]);
-    let before = scene.printed.lines().len();
-    fill(&scene.leased.orders, 0..200);
-    scene.printed.wait_for(0..200);
-    let lines = scene.printed.lines().split_off(before);
-    for name in ["Host-1", "a"] {
-        assert!(lines.iter().any(|line| line.instance == name), "{name}");
-    }
+    // On a machine that is too slow for a renewal, one of them may have all leases for a while.
+    let both_print = |first: u16| {
+        scene.wait_for_owners(&[("Host-1", 2), ("a", 2)]);
+        let before = scene.printed.lines().len();
+        fill(&scene.leased.orders, first.into()..usize::from(first) + 200);
+        scene.printed.wait_for(first.into()..u64::from(first) + 200);
+        let lines = scene.printed.lines().split_off(before);
+        let prints = |name| lines.iter().any(|line| line.instance == name);
+        prints("Host-1") && prints("a")
+    };
+    assert!([0, 400, 600].into_iter().any(both_print));
     let writes = || scene.leased.gateway.write_log().len();
     let start = writes();
     scene.wait_until(

@@ -14,6 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use percent_encoding::percent_decode_str;
 use tokio::sync::oneshot;
@@ -224,9 +225,13 @@ fn carry_out(shared: &Shared, request: &Request) -> (Option<Answer>, Option<Trou
             .has_victim
             .wait_while(stored, |stored| stored.victim.is_none())
             .unwrap();
-        let victim = stored.victim.unwrap();
-        kill(Pid::from_raw(victim.cast_signed()), signal).ok();
+        let victim = Pid::from_raw(stored.victim.unwrap().cast_signed());
+        kill(victim, signal).ok();
         if signal == Signal::SIGSTOP {
+            if !stored.is_paused {
+                // The signal was sent, but threads of it may still run, and would see the answer.
+                waitpid(victim, Some(WaitPidFlag::WUNTRACED)).ok();
+            }
             stored.is_paused = true;
             shared.paused.notify_all();
         } else {

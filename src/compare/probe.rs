@@ -1,0 +1,117 @@
+//! Whether the texts of two sides are worth comparing: if the target was written by another program, hardly a document
+//! has the text of its source, and all would need their canonical forms after all. So a few documents, chosen by their
+//! names, tell early.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::hashes::Name;
+
+/// One of so many documents is looked at.
+const ONE_OF: u128 = 256;
+/// No more are remembered.
+const MAX_DOCUMENTS: usize = 1 << 14;
+/// So many differ before anything is concluded.
+const MIN_OTHERS: u32 = 16;
+
+/// Most texts differ.
+#[derive(Debug)]
+pub(super) struct OtherTexts;
+
+impl fmt::Display for OtherTexts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the documents of the sides are written differently")
+    }
+}
+
+impl std::error::Error for OtherTexts {}
+
+/// Looks at a few documents of both sides while they are read.
+#[derive(Debug, Default)]
+pub(super) struct Probe {
+    pairs: Mutex<Pairs>,
+    has_other_texts: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Pairs {
+    /// The texts of documents that came on one side only so far, by their hashes, and which side.
+    waiting: HashMap<Name, (usize, u128)>,
+    same: u32,
+    other: u32,
+}
+
+impl Probe {
+    /// Takes a document of a side.
+    ///
+    /// # Errors
+    ///
+    /// If most texts differ: then both sides get this error.
+    pub(super) fn take(&self, side: usize, name: Name, text: u128) -> Result<(), OtherTexts> {
+        if name.is_multiple_of(ONE_OF) {
+            let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
+            pairs.take(side, name, text);
+            if pairs.other >= MIN_OTHERS && pairs.other > pairs.same {
+                self.has_other_texts.store(true, Ordering::Relaxed);
+            }
+        }
+        if self.has_other_texts.load(Ordering::Relaxed) {
+            return Err(OtherTexts);
+        }
+        Ok(())
+    }
+}
+
+impl Pairs {
+    fn take(&mut self, side: usize, name: Name, text: u128) {
+        match self.waiting.get(&name) {
+            Some((other_side, other_text)) if *other_side != side => {
+                if *other_text == text {
+                    self.same += 1;
+                } else {
+                    self.other += 1;
+                }
+                self.waiting.remove(&name);
+            }
+            None if self.waiting.len() >= MAX_DOCUMENTS => {}
+            _ => {
+                self.waiting.insert(name, (side, text));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many documents of each side were read when it was found that most texts differ.
+    fn read_before(differs: impl Fn(u128) -> bool) -> Option<u128> {
+        let probe = Probe::default();
+        (0..1000).find(|number| {
+            let name = number * ONE_OF;
+            let target = if differs(*number) { 2 } else { 1 };
+            probe.take(0, name, 1).is_err() || probe.take(1, name, target).is_err()
+        })
+    }
+
+    #[test]
+    fn sides_that_are_written_differently_are_found_early() {
+        assert_eq!(read_before(|_| true), Some(15));
+        assert_eq!(read_before(|_| false), None);
+        assert_eq!(read_before(|number| number.is_multiple_of(3)), None);
+        assert!(read_before(|number| !number.is_multiple_of(3)).is_some());
+    }
+
+    #[test]
+    fn only_a_few_documents_are_remembered() {
+        let probe = Probe::default();
+        for number in 0..100_000 {
+            assert!(probe.take(0, number, 1).is_ok());
+            assert!(probe.take(0, number * ONE_OF, 1).is_ok());
+        }
+        assert_eq!(probe.pairs.lock().unwrap().waiting.len(), MAX_DOCUMENTS);
+    }
+}
