@@ -1,9 +1,12 @@
 //! Instances that share a feed by leases: the real binary, several of them, against the scripted gateway.
 
+mod copying;
 mod costs;
 mod documents;
 mod dotnet;
 mod faults;
+mod feeds;
+mod late;
 mod limits;
 mod namesakes;
 mod replay;
