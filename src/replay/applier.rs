@@ -175,6 +175,31 @@ impl Applier {
         report: &Report,
         shutdown: &Shutdown,
     ) -> Result<Option<Stopped>> {
+        if let Err(error) = self.take_turns(report, shutdown).await {
+            self.end_writes().await;
+            return Err(error);
+        }
+        if let Some(error) = self.unreadable.take() {
+            self.stop(Stopped::Failed(error));
+        }
+        // A stop ends the writes themselves, so the last of them may end before the stop is seen above.
+        if let Some(code) = shutdown.reason()
+            && self.watermark.done_through() < self.watermark.taken()
+        {
+            self.stop(Stopped::Signal(code));
+        }
+        self.commit()?;
+        self.report_settled()?;
+        if !self.checkpoint.has_state() {
+            // No later run comes back to these changes.
+            let remaining = self.watermark.take_letters_after_gaps();
+            self.letters.write(&remaining)?;
+            self.letters.sync()?;
+        }
+        Ok(self.stopped)
+    }
+
+    async fn take_turns(&mut self, report: &Report, shutdown: &Shutdown) -> Result<()> {
         let mut commit =
             tokio::time::interval(self.checkpoint_interval.max(MIN_CHECKPOINT_INTERVAL));
         commit.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -218,24 +243,16 @@ impl Applier {
                 }
             }
         }
-        if let Some(error) = self.unreadable.take() {
-            self.stop(Stopped::Failed(error));
+        Ok(())
+    }
+
+    /// Waits for what is under way, since a document that is created too late is deleted again. Nothing of that takes longer
+    /// than a request and the patience of a stop.
+    async fn end_writes(&mut self) {
+        self.writer.sender.stop.cancel();
+        if self.settled.is_some() {
+            while self.writes.join_next().await.is_some() {}
         }
-        // A stop ends the writes themselves, so the last of them may end before the stop is seen above.
-        if let Some(code) = shutdown.reason()
-            && self.watermark.done_through() < self.watermark.taken()
-        {
-            self.stop(Stopped::Signal(code));
-        }
-        self.commit()?;
-        self.report_settled()?;
-        if !self.checkpoint.has_state() {
-            // No later run comes back to these changes.
-            let remaining = self.watermark.take_letters_after_gaps();
-            self.letters.write(&remaining)?;
-            self.letters.sync()?;
-        }
-        Ok(self.stopped)
     }
 
     /// Starts as many writes as may run.
@@ -363,7 +380,8 @@ impl Applier {
 
     /// Queues a change after the others of its key, unless it belongs to another document than they.
     fn queue(&mut self, pending: Pending) {
-        match self.collisions.check(&pending.write) {
+        match self.collisions.check(&pending.write)
+        {
             Found::Nothing => {}
             Found::Replaces(relation) => self.observer.observe(&ReplayEvent::Collided(relation)),
             Found::NotCompared => self.observer.observe(&ReplayEvent::NotCompared),

@@ -159,19 +159,8 @@ impl Conditional<'_> {
             self.note(etag);
             return Ok(Applied::Created);
         }
-        if let Some(etag) = etag {
-            let undo = Request::Item(self.item, ItemRequest::Delete(Some(&etag)));
-            match self.writer.sender.send(undo).await {
-                Ok(ItemOutcome::Deleted) => {
-                    tracing::debug!("item {:?} was created too late: deleted", self.item.id);
-                }
-                Ok(ItemOutcome::Changed | ItemOutcome::NotFound) => {}
-                other => tracing::warn!(
-                    "item {:?} was created after its range was given up, and cannot be deleted again: {other:?}",
-                    self.item.id
-                ),
-            }
-        }
+        let sender = &self.writer.sender;
+        sender.undo_creation(self.item, etag.as_deref()).await;
         Err(NotApplied::Late)
     }
 
@@ -182,8 +171,16 @@ impl Conditional<'_> {
     }
 
     async fn send(&self, request: ItemRequest<'_>) -> Result<ItemOutcome, NotApplied> {
-        let request = Request::Item(self.item, request);
-        self.writer.sender.send_during(self.tenure, request).await
+        let mut unanswered = false;
+        let request_of_item = Request::Item(self.item, request);
+        let sender = &self.writer.sender;
+        let outcome = sender
+            .send_during(self.tenure, request_of_item, &mut unanswered)
+            .await;
+        if matches!(request, ItemRequest::Create(_)) {
+            sender.note_unanswered(self.item, unanswered, &outcome);
+        }
+        outcome
     }
 
     async fn pause(&self, backoff: &mut Backoff) -> Result<(), NotApplied> {

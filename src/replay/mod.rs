@@ -37,6 +37,7 @@ mod item_sender;
 mod item_write;
 mod known_etags;
 mod lanes;
+mod late_creation;
 mod lifetime;
 mod original;
 mod outcome;

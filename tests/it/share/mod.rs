@@ -14,3 +14,4 @@ mod scene;
 mod soak;
 mod stops;
 mod takeover;
+mod undone;
