@@ -1,10 +1,8 @@
 //! The file of changes that could not be applied.
 
 use std::borrow::Cow;
-use std::fs::TryLockError;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use fs_err as fs;
@@ -13,7 +11,7 @@ use serde_json::Value;
 use super::original::Original;
 use super::replay_source::SourceLocation;
 use crate::count::{exactly, was};
-use crate::durable::{self, parent_of, shown_path, sync_directory};
+use crate::durable::{self, WrittenByAnother, parent_of, shown_path, sync_directory};
 use crate::error::{ExitCode, is_of_the_system, with_exit_code, with_hint};
 use crate::feed::RecordForm;
 use crate::report::Report;
@@ -135,8 +133,7 @@ impl DeadLetters {
         let is_new = committed.is_none();
         let mut options = fs::OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        let mut file = durable::open_plain_quietly(path, &mut options)?;
-        keep_others_out(&file, path)?;
+        let mut file = open_alone(path, &mut options)?;
         // Whoever had it may have written it since it was checked.
         let length = file.metadata()?.len();
         letters.length = committed.unwrap_or(length);
@@ -157,6 +154,19 @@ impl DeadLetters {
         file.seek(SeekFrom::Start(letters.length))?;
         letters.file = Some(file);
         Ok(letters)
+    }
+
+    /// Refuses a file that another process writes. One that does not exist is not created.
+    ///
+    /// # Errors
+    ///
+    /// If another process has it, or any error of the system.
+    pub(super) fn ensure_free(path: &Path) -> Result<()> {
+        if !durable::is_plain_file(path)? {
+            return Ok(());
+        }
+        let mut options = fs::OpenOptions::new();
+        open_alone(path, options.read(true).write(true)).map(drop)
     }
 
     /// The line to write for a refused change, if there is a file: with [`DeadLetters::write`], once every
@@ -209,43 +219,23 @@ impl DeadLetters {
     }
 }
 
-/// Locks the file, so that no other process writes at the same places. The lock ends with the process.
+/// Opens the file so that no other process writes at the same places.
 ///
 /// # Errors
 ///
-/// If another process has it.
-fn keep_others_out(file: &fs::File, path: &Path) -> Result<()> {
-    /// A process that was just killed may not have let it go yet.
-    const PATIENCE: Duration = Duration::from_secs(1);
-    const PAUSE: Duration = Duration::from_millis(20);
-    // Others could not even read it.
-    if cfg!(windows) {
-        return Ok(());
-    }
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match file.file().try_lock() {
-            Ok(()) => return Ok(()),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                std::thread::sleep(PAUSE);
-            }
-            Err(TryLockError::WouldBlock) => {
-                let error = anyhow!(
-                    "another process writes its dead letters to `{}`",
-                    shown_path(&path)
-                );
-                let hint = "give each process a file of its own: --dead-letter FILE";
-                return Err(with_exit_code(with_hint(error, hint), ExitCode::Usage));
-            }
-            // Some file systems have no locks.
-            Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {
-                return Ok(());
-            }
-            Err(TryLockError::Error(error)) => {
-                return Err(error).with_context(|| format!("cannot lock `{}`", shown_path(&path)));
-            }
+/// If another process has it, or any error of the system.
+fn open_alone(path: &Path, options: &mut fs::OpenOptions) -> Result<fs::File> {
+    durable::open_for_one_writer(path, options).map_err(|error| {
+        if !error.is::<WrittenByAnother>() {
+            return error;
         }
-    }
+        let error = anyhow!(
+            "another process writes its dead letters to `{}`",
+            shown_path(&path)
+        );
+        let hint = "give each process a file of its own: --dead-letter FILE";
+        with_exit_code(with_hint(error, hint), ExitCode::Usage)
+    })
 }
 
 /// Ends the last line of a file, if a crash left it without an end, so that the next letter is not glued to it.
