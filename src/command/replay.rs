@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::account::Account;
-use super::shared::group_of;
-use super::{monitoring, replayed_database};
+use super::{monitoring, replayed_database, shared_replay};
 use crate::cosmos::container::NewContainer;
 use crate::cosmos::options::NamesFrom;
 use crate::error::{ExitCode, usage};
@@ -14,7 +13,6 @@ use crate::feed::ContainerAddress;
 use crate::replay;
 use crate::report::Report;
 use crate::settings::{DatabaseReplay, Given, ReplayPlan, table};
-use crate::share;
 use crate::signal::Shutdown;
 
 /// Applies the changes of files, or of another container.
@@ -57,11 +55,14 @@ pub(super) async fn run(
     }
     let of_profile = given.clone().with_profile(account.profile()?);
     let monitor = monitoring::start(&of_profile, report).await?;
+    if let Some(shared) = plan.shared.clone() {
+        let shared = shared_replay::run(account, shared, plan, &monitor, report, shutdown);
+        return Box::pin(shared).await;
+    }
     let create = plan.create.clone();
     let dry_run = plan.dry_run;
     let retries = plan.retry_limit;
     let feed = plan.feed.clone();
-    let shared = plan.shared.clone();
     let planned = plan.share.as_ref().map(|share| share.file.source.clone());
     let connect = async |earlier: Option<&ContainerAddress>, by_files: Option<NewContainer>| {
         let mut connection = account.target_plan()?;
@@ -107,15 +108,5 @@ pub(super) async fn run(
         };
         Ok(replay::Containers { target, source })
     };
-    if let Some(shared) = shared {
-        let containers = connect(None, None).await?;
-        let feed = plan.feed.as_ref();
-        let feed = feed.context("there is no container to share")?;
-        let base = account.source_plan(&account.target_plan()?, feed)?;
-        let group = Box::pin(group_of(account, base, shared, feed.mode, report)).await?;
-        let target = containers.target;
-        let shared = share::replay(group, target, plan, &monitor, report, shutdown);
-        return Box::pin(shared).await;
-    }
     Box::pin(replay::replay(connect, plan, &monitor, report, shutdown)).await
 }

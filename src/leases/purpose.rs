@@ -1,14 +1,23 @@
 //! What a group is for, if it feeds a copy: a document of our own beside the marker, which no processor looks at.
 
 use anyhow::Result;
+use serde::{Deserialize, Serialize};
 
 use super::create::Common;
 use super::document::Document;
 use super::read::KeyedBy;
-use crate::feed::{ChangeFeedStart, ContainerAddress};
+use crate::feed::{ChangeFeedStart, ContainerAddress, FeedRange};
 
 const FEEDS: &str = "feeds";
 const FROM: &str = "from";
+const STARTS: &str = "starts";
+
+/// Where the leases of a range begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RangeStart {
+    pub(crate) range: FeedRange,
+    pub(crate) etag: String,
+}
 
 /// What a group is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +26,9 @@ pub(crate) struct Purpose {
     pub(crate) feeds: ContainerAddress,
     /// Where a range begins whose lease is created.
     pub(crate) from: ChangeFeedStart,
+    /// What that was when the group was created, if it is another position at any other time. Leases that are created later,
+    /// since their creator was cut off, begin there too.
+    pub(crate) starts: Vec<RangeStart>,
 }
 
 impl Purpose {
@@ -34,6 +46,9 @@ impl Purpose {
         }
         document.set(FEEDS, &self.feeds)?;
         document.set(FROM, self.from)?;
+        if !self.starts.is_empty() {
+            document.set(STARTS, &self.starts)?;
+        }
         Ok(document)
     }
 
@@ -42,6 +57,10 @@ impl Purpose {
         Some(Self {
             feeds: serde_json::from_value(document.value(FEEDS)?).ok()?,
             from: serde_json::from_value(document.value(FROM)?).ok()?,
+            starts: match document.value(STARTS) {
+                Some(starts) => serde_json::from_value(starts).ok()?,
+                None => Vec::new(),
+            },
         })
     }
 }

@@ -66,7 +66,7 @@ pub use creation::{by_container, describe, make_scripts};
 pub(crate) use interpreter::{Interpreter, Meaning};
 pub(crate) use item_write::{Action, Defect};
 pub(crate) use replay_source::source_location;
-pub(crate) use shared::begin_shared;
+pub(crate) use shared::{begin_shared, ensure_shared_fits};
 pub(crate) use shared_pages::SharedPages;
 pub(crate) use source_item::SourceItem;
 pub use start::{Containers, Found, Target, find, replay, replay_found};

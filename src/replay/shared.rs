@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use tokio_util::sync::CancellationToken;
 
 use super::applier::Applier;
@@ -64,9 +64,7 @@ pub(crate) async fn begin_shared(
         plan: feed,
         share: None,
     };
-    source.refuse_as_target(&target.source)?;
     let key_paths = target.client.partition_key_paths();
-    ensure_key(&source, &connected, &key_paths, &plan)?;
     if compares_documents(&source, &key_paths, &plan) {
         report.notice(
             "documents are compared with those of this run only, not with those that other instances write \
@@ -123,6 +121,33 @@ pub(crate) async fn begin_shared(
         target: target.source,
     };
     Ok((replay, pages))
+}
+
+/// Refuses a target that is none for the changes of this source, and a file of dead letters that cannot be one. Nothing is
+/// changed.
+///
+/// # Errors
+///
+/// A usage error, or any error of the system.
+pub(crate) fn ensure_shared_fits(
+    connected: &Connected,
+    target: &ContainerAddress,
+    key_paths: &[String],
+    plan: &ReplayPlan,
+    report: &Report,
+) -> Result<()> {
+    let source = ReplaySource::Container {
+        connected: connected.clone(),
+        plan: plan.feed.clone().context("there is no feed")?,
+        share: None,
+    };
+    source.refuse_as_target(target)?;
+    ensure_key(&source, connected, key_paths, plan)?;
+    if let Some(path) = &plan.dead_letter {
+        DeadLetters::open(Some(path), None, true, report)?;
+        DeadLetters::ensure_free(path)?;
+    }
+    Ok(())
 }
 
 /// Refuses a target with another partition key, unless it was said what becomes of documents without a value there: what

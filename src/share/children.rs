@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::bootstrap::Source;
+use super::source::Source;
 use super::store::{Created, Kept, Store};
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::feed::FeedRange;

@@ -12,11 +12,11 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::bootstrap::Source;
 use super::children::Replaced;
 use super::holding::Holding;
 use super::others::Namesakes;
 use super::outlet::{Flush, Flushed, Outlet};
+use super::source::Source;
 use super::store::{Kept, Store};
 use crate::cosmos::error::{ServiceError, Verdict};
 use crate::cosmos::partitions::PhysicalPartition;

@@ -27,11 +27,12 @@ mod reading;
 mod replay;
 mod round;
 mod service_clock;
+mod source;
 mod store;
 mod tail;
 mod writing;
 
-pub(crate) use replay::replay;
+pub(crate) use replay::{Candidate, ensure_feeds, replay};
 pub(crate) use service_clock::ServiceClock;
 pub(crate) use store::{Intervals, Store};
 pub(crate) use tail::{Group, tail};

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::bootstrap::Source;
+use super::source::Source;
 use super::store::Store;
 use crate::error::usage;
 use crate::escape::escape_for_terminal;
@@ -36,6 +36,14 @@ fn ensure_same(store: &Store, found: Option<&Purpose>) -> Result<()> {
     let other = escape_for_terminal(&other);
     match own {
         Some(own) if same_container(own, &found.feeds) => Ok(()),
+        Some(own) if own.container_rid.is_empty() => Err(usage(
+            format!(
+                "the group `{name}` feeds {other}, and {} does not exist: what is created now has nothing of what its \
+                 positions say",
+                escape_for_terminal(&describe_container(own))
+            ),
+            HINT,
+        )),
         Some(own) => Err(usage(
             format!(
                 "the group `{name}` feeds {other}, and not {}: its positions say what the former has",
@@ -100,5 +108,6 @@ pub(super) fn own_purpose(store: &Store, source: &Source) -> Option<Purpose> {
     Some(Purpose {
         feeds,
         from: source.start,
+        starts: Vec::new(),
     })
 }

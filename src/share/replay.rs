@@ -8,17 +8,19 @@ use anyhow::{Context, Result};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::bootstrap::Source;
+use super::bootstrap::look;
 use super::instance::{Instance, Parts};
 use super::outlet::Outlet;
+use super::source::Source;
 use super::tail::{Group, create_group, explain};
 use crate::cosmos::cursor::{FeedRequest, PageSource};
 use crate::error::{ExitCode, usage};
-use crate::job::{EVENTS, Watch};
+use crate::feed::ContainerAddress;
+use crate::job::{Connected, EVENTS, Watch};
 use crate::monitor::{Begun, Monitor};
 use crate::observe::{Details, Observer, Observers};
 use crate::reader::{ReadEnd, Reader, ReaderOptions};
-use crate::replay::{Containers, Target, begin_shared};
+use crate::replay::{Containers, Target, begin_shared, ensure_shared_fits};
 use crate::report::Report;
 use crate::settings::{FeedPlan, ReplayPlan};
 use crate::signal::Shutdown;
@@ -34,14 +36,60 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Bytes of pages that may wait to be applied.
 const BUFFERED_BYTES: u32 = 8 << 20;
 
-/// Applies the changes of those ranges whose leases this instance has.
+/// The container that a group is to feed.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    /// Its address; without a RID if it does not exist.
+    pub(crate) address: ContainerAddress,
+    /// The paths of its partition key.
+    pub(crate) key_paths: Vec<String>,
+}
+
+/// Refuses what a group cannot feed, before anything is changed.
+///
+/// # Errors
+///
+/// A usage error; or if the service cannot say.
+pub(crate) async fn ensure_feeds(
+    group: &mut Group,
+    target: Candidate,
+    plan: &ReplayPlan,
+    report: &Report,
+) -> Result<()> {
+    let Group { store, source } = group;
+    let feed = plan.feed.as_ref().context("there is no feed")?;
+    let Candidate { address, key_paths } = target;
+    // The leases are in the account of the source.
+    let is_one_account = address.endpoint == source.source.endpoint;
+    if is_one_account && address.container_rid == store.client.rid() {
+        return Err(usage(
+            "the lease container is the target: documents of the source could replace its leases",
+            "keep the leases in a container of their own: --leases DATABASE/CONTAINER",
+        ));
+    }
+    ensure_shared_fits(source, &address, &key_paths, plan, report)?;
+    store.feeds = Some(address);
+    look(store, &read(source, feed)).await?;
+    Ok(())
+}
+
+fn read(source: &Connected, feed: &FeedPlan) -> Source {
+    Source {
+        client: Arc::clone(&source.client),
+        mode: feed.mode,
+        start: feed.from,
+        name: format!("{}/{}", source.source.database, source.source.container),
+    }
+}
+
+/// Applies the changes of those ranges whose leases this instance has, into a target that [`ensure_feeds`] has accepted.
 ///
 /// # Errors
 ///
 /// If the group is not one that can be shared, or if the service refuses a request for good.
 pub(crate) async fn replay(
     group: Group,
-    target: Target,
+    target: Connected,
     plan: ReplayPlan,
     monitor: &Monitor,
     report: &Arc<Report>,
@@ -49,24 +97,8 @@ pub(crate) async fn replay(
 ) -> Result<ExitCode> {
     let Group { mut store, source } = group;
     let feed = plan.feed.clone().context("there is no feed")?;
-    let Target::There(connected) = &target else {
-        return Err(anyhow::anyhow!("there is no target to share"));
-    };
-    // The leases are in the account of the source.
-    let is_one_account = connected.source.endpoint == source.source.endpoint;
-    if is_one_account && connected.client.rid() == store.client.rid() {
-        return Err(usage(
-            "the lease container is the target: documents of the source could replace its leases",
-            "keep the leases in a container of their own: --leases DATABASE/CONTAINER",
-        ));
-    }
-    store.feeds = Some(connected.source.clone());
-    let read = Source {
-        client: Arc::clone(&source.client),
-        mode: feed.mode,
-        start: feed.from,
-        name: format!("{}/{}", source.source.database, source.source.container),
-    };
+    store.feeds = Some(target.source.clone());
+    let read = read(&source, &feed);
     let save_interval = plan.checkpoint_interval;
     let options = reader_options(&plan, &feed, &read)?;
     let mut observers: Vec<Box<dyn Observer + '_>> = vec![Box::new(Details(report))];
@@ -82,7 +114,7 @@ pub(crate) async fn replay(
     };
     observers.extend(monitor.begin(feed.mode, begun));
     let containers = Containers {
-        target,
+        target: Target::There(target),
         source: Some(source),
     };
     let (applying, pages) = begin_shared(containers, plan, monitor, report).await?;

@@ -9,9 +9,10 @@ use anyhow::{Context, Result};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::bootstrap::{Source, bootstrap};
+use super::bootstrap::bootstrap;
 use super::instance::{Instance, Parts};
 use super::outlet::Outlet;
+use super::source::Source;
 use super::store::Store;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::cursor::{FeedRequest, PageSource};
