@@ -30,8 +30,10 @@ pub(crate) enum Kind<'a> {
 
 /// The prefix of a group in an id, and what the document is; `None` if it has nothing to do with leases.
 pub(crate) fn of_id(id: &str) -> Option<(&str, Kind<'_>)> {
-    // A token has no dots.
-    if let Some((prefix, token)) = id.rsplit_once(SEPARATOR) {
+    // A token has no dots, and the name of a group may have several in a row.
+    if let Some((prefix, token)) = id.rsplit_once(SEPARATOR)
+        && !token.contains('.')
+    {
         return Some((prefix, Kind::Lease(token)));
     }
     let ends = [
@@ -171,6 +173,10 @@ mod tests {
             ("p.info", Some(("p", Kind::Marker))),
             ("p.lock", Some(("p", Kind::Lock))),
             ("p.copy", Some(("p", Kind::Copy))),
+            ("a..b.info", Some(("a..b", Kind::Marker))),
+            ("a..b.lock", Some(("a..b", Kind::Lock))),
+            ("a..b.copy", Some(("a..b", Kind::Copy))),
+            ("a..b.c", None),
             ("order-7", None),
             ("a.b", None),
         ] {
