@@ -380,7 +380,9 @@ impl Applier {
 
     /// Queues a change after the others of its key, unless it belongs to another document than they.
     fn queue(&mut self, pending: Pending) {
-        match self.collisions.check(&pending.write)
+        match self
+            .collisions
+            .check(&pending.write, pending.tenure.as_ref())
         {
             Found::Nothing => {}
             Found::Replaces(relation) => self.observer.observe(&ReplayEvent::Collided(relation)),

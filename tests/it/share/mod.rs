@@ -12,6 +12,7 @@ mod namesakes;
 mod replay;
 mod scene;
 mod soak;
+mod stolen;
 mod stops;
 mod takeover;
 mod undone;
