@@ -21,6 +21,9 @@ use crate::settings::TtlDeletes;
 
 /// How often a document that others change is read again.
 const MAX_RACES: u32 = 20;
+/// How often a write conflicts with no document of its id before that is taken for a conflict of unique keys. The document may
+/// have been deleted since, by the process that had created it too late.
+const MAX_CONFLICTS: u32 = 3;
 /// An ETag that no document has.
 const OF_NO_DOCUMENT: &str = "\"00000000-0000-0000-0000-000000000000\"";
 /// A defect that tests plant.
@@ -62,6 +65,7 @@ impl Conditional<'_> {
         }
         let mut known = self.writer.etags.take(self.item);
         let mut backoff = Backoff::default();
+        let mut conflicts = 0;
         for _ in 0..MAX_RACES {
             let was_known = known.is_some();
             let etag = match known.take() {
@@ -79,14 +83,12 @@ impl Conditional<'_> {
                     return Ok(Applied::Replaced);
                 }
                 ItemOutcome::Changed | ItemOutcome::NotFound => {}
-                // The document is there: the conflict is with another one, by a unique key.
-                ItemOutcome::Conflict(message) if etag.is_some() => {
-                    return Err(NotApplied::Refused(message));
-                }
-                // A replica may not have it yet. Otherwise the conflict is with another id, by a unique key.
+                // If the document is there, the conflict is with another one, by a unique key. A replica may not have it
+                // yet.
                 ItemOutcome::Conflict(message) => {
-                    let probe = self.send(ItemRequest::Delete(Some(OF_NO_DOCUMENT))).await?;
-                    if matches!(probe, ItemOutcome::NotFound) {
+                    let is_with_another = etag.is_some() || self.is_missing().await?;
+                    conflicts += u32::from(is_with_another);
+                    if conflicts == MAX_CONFLICTS {
                         return Err(NotApplied::Refused(message));
                     }
                 }
@@ -97,6 +99,12 @@ impl Conditional<'_> {
             }
         }
         Err(self.gave_up())
+    }
+
+    /// Whether there is no document, where documents are written.
+    async fn is_missing(&self) -> Result<bool, NotApplied> {
+        let probe = self.send(ItemRequest::Delete(Some(OF_NO_DOCUMENT))).await?;
+        Ok(matches!(probe, ItemOutcome::NotFound))
     }
 
     async fn delete(&self) -> Result<Applied, NotApplied> {

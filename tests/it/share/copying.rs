@@ -43,6 +43,11 @@ impl Copying {
 
     /// The command of an instance of another group.
     pub(super) fn command_of(&self, group: &str, name: &str) -> Command {
+        self.command_from(CONTAINER, group, name)
+    }
+
+    /// The same of another source.
+    pub(super) fn command_from(&self, source: &str, group: &str, name: &str) -> Command {
         let mut command = against(&self.scene.leased.gateway);
         command.env("AZURE_COSMOS_CONTAINER", COPY).args([
             "replay",
@@ -54,7 +59,7 @@ impl Copying {
             &format!("--expiration-interval={}", self.lasts[1]),
             "--checkpoint-interval=100ms",
             "-v",
-            &format!("--from-container={DATABASE}/{CONTAINER}"),
+            &format!("--from-container={DATABASE}/{source}"),
             &format!("--mode={}", self.mode),
             &format!("--instance={name}"),
         ]);
@@ -97,25 +102,30 @@ impl Copying {
         );
     }
 
+    /// The documents of a container, in an order of their own.
+    fn sorted(container: &Container) -> Vec<Vec<u8>> {
+        let mut documents = content(container);
+        documents.sort();
+        documents
+    }
+
+    /// Whether the target has what the source has.
+    pub(super) fn is_the_same(&self) -> bool {
+        Self::sorted(&self.copy) == Self::sorted(&self.scene.leased.orders)
+    }
+
     #[track_caller]
     pub(super) fn wait_for_the_same_content(&self) {
-        let sorted = |container: &Container| {
-            let mut documents = content(container);
-            documents.sort();
+        let shown = |container| -> Vec<String> {
+            let documents = Self::sorted(container).into_iter();
             documents
+                .map(|one| String::from_utf8(one).unwrap())
+                .collect()
         };
         let orders = &self.scene.leased.orders;
         self.scene.wait_until(
-            || sorted(&self.copy) == sorted(orders),
-            || {
-                let shown = |container| -> Vec<String> {
-                    let documents = sorted(container).into_iter();
-                    documents
-                        .map(|one| String::from_utf8(one).unwrap())
-                        .collect()
-                };
-                format!("{:#?} is not {:#?}", shown(&self.copy), shown(orders))
-            },
+            || self.is_the_same(),
+            || format!("{:#?} is not {:#?}", shown(&self.copy), shown(orders)),
         );
     }
 

@@ -1,5 +1,6 @@
 //! Instances that share a feed by leases: the real binary, several of them, against the scripted gateway.
 
+mod contended;
 mod copying;
 mod costs;
 mod documents;
