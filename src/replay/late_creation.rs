@@ -69,15 +69,14 @@ impl ItemSender {
         self.observer.observe(&ReplayEvent::LeftBehind(text));
     }
 
-    /// Says that a creation may be carried out later, if `outcome` is that it was not waited for, and an attempt had no
-    /// answer.
+    /// Says that a creation may be carried out later, if an attempt had no answer before its range was given up.
     pub(super) fn note_unanswered(
         &self,
         item: &ItemAddress,
         unanswered: bool,
         outcome: &Result<ItemOutcome, NotApplied>,
     ) {
-        if unanswered && outcome.is_err() {
+        if unanswered && matches!(outcome, Err(NotApplied::Late)) {
             self.left_behind(item, "the service did not answer");
         }
     }
