@@ -334,7 +334,8 @@ settings! {
         .help("Append changes that cannot be applied to this file, with the reason, and continue")
         .details(
             "One JSON object per line: reason, origin, and the change as `current`, `previous` and \
-             `metadata`, so that the file can be replayed once the cause is fixed.",
+             `metadata`, so that the file can be replayed once the cause is fixed. A file that another process writes is \
+             refused: each instance of a --group has one of its own.",
         )
         .of(REPLAY)
         .under(Heading::Refusals)

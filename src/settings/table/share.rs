@@ -22,7 +22,8 @@ settings! {
              each change at least once: after a crash, or when a range moves to another instance, the changes after the \
              last saved position are printed again. A replay applies those again, on the condition of what the target \
              has, so that a late write of an instance that was paused cannot leave an older document. It needs \
-             --from-container and --follow.",
+             --from-container and --follow, feeds one target, and has no --state, --snapshot, --dry-run, --speed, --since and \
+             --until.",
         )
         .requires("leases")
         .of(SHARING)
