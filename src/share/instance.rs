@@ -12,7 +12,7 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::children::Replaced;
+use super::children::{Replaced, leave_out_children};
 use super::holding::Holding;
 use super::others::Namesakes;
 use super::outlet::{Flush, Flushed, Outlet};
@@ -358,8 +358,12 @@ impl<'a> Instance<'a> {
                 self.is_listing = false;
                 self.balance_at = process::since_boot() + self.parts.store.intervals.acquire;
                 let listed = self.readable(listed)?;
-                if let Some((group, partitions)) = listed.filter(|_| self.stopping == Stopping::No)
+                if let Some((mut group, partitions)) =
+                    listed.filter(|_| self.stopping == Stopping::No)
                 {
+                    if self.parts.store.feeds.is_some() {
+                        leave_out_children(&mut group.leases, &partitions);
+                    }
                     self.balance(&group, &partitions)?;
                 }
             }

@@ -129,6 +129,19 @@ impl Copying {
         );
     }
 
+    /// The same, with what the instances have said if it does not become so.
+    #[track_caller]
+    pub(super) fn wait_until_the_same(&self, instances: &[Instance]) {
+        let said = || {
+            let said = instances
+                .iter()
+                .map(|one| format!("{}: {}", one.name, one.said()));
+            let said: Vec<String> = said.collect();
+            format!("{:?}\n{}", self.scene.stored(), said.join("\n"))
+        };
+        self.scene.wait_until(|| self.is_the_same(), said);
+    }
+
     /// The documents that the target had in a newer version before, as its own log of all versions says.
     pub(super) fn went_back(&self) -> Vec<String> {
         let mut newest: BTreeMap<String, u64> = BTreeMap::new();

@@ -261,13 +261,13 @@ fn random_run(mode: &'static str, seed: u64) {
                 instances.swap_remove(at).stop();
                 instances.push(start());
             }
-            _ => copying.wait_for_the_same_content(),
+            _ => copying.wait_until_the_same(&instances),
         }
     }
     if let Some(at) = paused.take() {
         instances[at].signal(Signal::SIGCONT);
     }
-    copying.wait_for_the_same_content();
+    copying.wait_until_the_same(&instances);
     let end = Instant::now() + Duration::from_secs(60);
     for instance in instances {
         assert!(Instant::now() < end);

@@ -131,3 +131,21 @@ fn a_failure_waits_until_what_was_created_late_is_deleted_again() {
     assert_eq!(copying.version(&x), None, "{}", ended.stderr);
     b.stop();
 }
+
+#[test]
+fn a_document_that_has_expired_in_the_target_is_not_brought_back() {
+    let copying = Copying::new(1, "latest");
+    let a = copying.start("a");
+    let hold = copying.hold_a_creation();
+    copying.put("x", 1);
+    let b = copying.pause_until_taken(&a, &hold, "b");
+    copying.wait_for_version("x", Some(1));
+    copying.copy.expire("x", "key-x");
+    assert_eq!(copying.release(&hold), 201);
+    a.signal(Signal::SIGCONT);
+    copying.wait_for_version("x", None);
+    for instance in [a, b] {
+        assert!(!instance.stop().contains(LEFT_BEHIND));
+    }
+    assert_eq!(copying.version("x"), None);
+}
