@@ -170,3 +170,47 @@ fn a_document_that_another_owner_has_deleted_collides_with_none() {
         instance.stop();
     }
 }
+
+#[test]
+fn what_came_before_a_split_is_not_applied_after_what_came_later() {
+    let copying = Copying::new(1, "all");
+    let orders = &copying.scene.leased.orders;
+    let a = copying.start("a");
+    copying.put("item-0", 0);
+    copying.wait_for_version("item-0", Some(0));
+    a.stop();
+    let all = |version: u64| {
+        for number in 0..40 {
+            copying.put(&format!("item-{number}"), version);
+        }
+    };
+    all(1);
+    // As it is when an instance is killed after it has created the leases of the children.
+    let parent = copying.scene.stored().into_values().next().unwrap();
+    let end = copying.scene.leased.partitions()[0].1;
+    orders.split("0", 2);
+    for (id, _, [min, max]) in copying.scene.leased.partitions() {
+        let mut child = parent.clone();
+        let fields = child.as_object_mut().unwrap();
+        fields.retain(|name, _| !name.starts_with('_'));
+        let token = parent["id"]
+            .as_str()
+            .unwrap()
+            .replace("..0", &format!("..{id}"));
+        child["id"] = token.into();
+        for name in ["LeaseToken", "PartitionId"] {
+            child[name] = id.as_str().into();
+        }
+        child["FeedRange"] = json!({"Range": {"min": min, "max": max}});
+        child["ContinuationToken"] = format!("\"{end}\"").into();
+        copying.scene.leased.leases.upsert(child);
+    }
+    all(2);
+    let b = copying.start("b");
+    copying.wait_for_the_same_content();
+    copying.scene.wait_for_owners(&[("b", 2)]);
+    b.stop();
+    copying.wait_for_the_same_content();
+    assert_eq!(copying.went_back(), [] as [String; 0]);
+    assert_eq!(copying.scene.leased.gateway.violations(), [] as [String; 0]);
+}
