@@ -913,6 +913,13 @@ Register-ArgumentCompleter -Native -CommandName 'cosmos-tail' -ScriptBlock {
         'cosmos-tail;replay' {
             [CompletionResult]::new('--plan', '--plan', [CompletionResultType]::ParameterName, 'Replay a share of a plan: --plan plan.json --shard 0/4')
             [CompletionResult]::new('--shard', '--shard', [CompletionResultType]::ParameterName, 'Which share of the plan: 0/4 to 3/4 of four; auto/4 takes the number from the job that runs it')
+            [CompletionResult]::new('--group', '--group', [CompletionResultType]::ParameterName, 'Share the ranges with the instances of this group')
+            [CompletionResult]::new('--leases', '--leases', [CompletionResultType]::ParameterName, 'The container of its leases')
+            [CompletionResult]::new('--instance', '--instance', [CompletionResultType]::ParameterName, 'The name of this instance, which no other one of the group has; in lower case [default: the host and a random number]')
+            [CompletionResult]::new('--lease-format', '--lease-format', [CompletionResultType]::ParameterName, 'Whose leases the group has. KEDA reads those of .NET [default: dotnet]')
+            [CompletionResult]::new('--acquire-interval', '--acquire-interval', [CompletionResultType]::ParameterName, 'How often to look for leases to take [default: 13s]')
+            [CompletionResult]::new('--renew-interval', '--renew-interval', [CompletionResultType]::ParameterName, 'How often to renew a lease [default: 17s]')
+            [CompletionResult]::new('--expiration-interval', '--expiration-interval', [CompletionResultType]::ParameterName, 'After how long a lease that is not renewed is taken by others: the same for all instances of a group [default: 60s]')
             [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Of a database, only these containers: a name, or a pattern with `*`; can be repeated')
             [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Of a database, all containers but these: a name, or a pattern with `*`; can be repeated')
             [CompletionResult]::new('--input', '--input', [CompletionResultType]::ParameterName, 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]')

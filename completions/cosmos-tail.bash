@@ -3425,7 +3425,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__replay)
-            opts="-f -d -c -v -q -h -V --plan --shard --only --exclude --input --delimiter --types --stdout --dry-run --since --until --speed --transform --create --partition-key --throughput --from-container --source-profile --from --mode --snapshot --follow --write-mode --ttl-deletes --ttl --missing-key --id-collisions --concurrency --batch-size --max-ru --max-retries --dead-letter --max-errors --state --checkpoint-interval --checkpoint-changes --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --account-moved --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --summary --verbose --quiet --log-format --help --version"
+            opts="-f -d -c -v -q -h -V --plan --shard --group --leases --instance --lease-format --acquire-interval --renew-interval --expiration-interval --only --exclude --input --delimiter --types --stdout --dry-run --since --until --speed --transform --create --partition-key --throughput --from-container --source-profile --from --mode --snapshot --follow --write-mode --ttl-deletes --ttl --missing-key --id-collisions --concurrency --batch-size --max-ru --max-retries --dead-letter --max-errors --state --checkpoint-interval --checkpoint-changes --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --account-moved --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --summary --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3436,6 +3436,34 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --shard)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --leases)
+                    _cosmos__tail_names address
+                    return 0
+                    ;;
+                --instance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lease-format)
+                    COMPREPLY=($(compgen -W "dotnet java" -- "${cur}"))
+                    return 0
+                    ;;
+                --acquire-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --renew-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expiration-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -880,6 +880,13 @@ set edit:completion:arg-completer[cosmos-tail] = {|@words|
         &'cosmos-tail;replay'= {
             cand --plan 'Replay a share of a plan: --plan plan.json --shard 0/4'
             cand --shard 'Which share of the plan: 0/4 to 3/4 of four; auto/4 takes the number from the job that runs it'
+            cand --group 'Share the ranges with the instances of this group'
+            cand --leases 'The container of its leases'
+            cand --instance 'The name of this instance, which no other one of the group has; in lower case [default: the host and a random number]'
+            cand --lease-format 'Whose leases the group has. KEDA reads those of .NET [default: dotnet]'
+            cand --acquire-interval 'How often to look for leases to take [default: 13s]'
+            cand --renew-interval 'How often to renew a lease [default: 17s]'
+            cand --expiration-interval 'After how long a lease that is not renewed is taken by others: the same for all instances of a group [default: 60s]'
             cand --only 'Of a database, only these containers: a name, or a pattern with `*`; can be repeated'
             cand --exclude 'Of a database, all containers but these: a name, or a pattern with `*`; can be repeated'
             cand --input 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]'

@@ -909,6 +909,14 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s h -l 
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand verify" -s V -l version -d 'Print version'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l plan -d 'Replay a share of a plan: --plan plan.json --shard 0/4' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l shard -d 'Which share of the plan: 0/4 to 3/4 of four; auto/4 takes the number from the job that runs it' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l group -d 'Share the ranges with the instances of this group' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l leases -d 'The container of its leases' -r -f -a '(__cosmos_tail_names address)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l instance -d 'The name of this instance, which no other one of the group has; in lower case [default: the host and a random number]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l lease-format -d 'Whose leases the group has. KEDA reads those of .NET [default: dotnet]' -r -f -a "dotnet\t'Of .NET and Functions'
+java\t'Of Java\'s handleLatestVersionChanges'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l acquire-interval -d 'How often to look for leases to take [default: 13s]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l renew-interval -d 'How often to renew a lease [default: 17s]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l expiration-interval -d 'After how long a lease that is not renewed is taken by others: the same for all instances of a group [default: 60s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l only -d 'Of a database, only these containers: a name, or a pattern with `*`; can be repeated' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l exclude -d 'Of a database, all containers but these: a name, or a pattern with `*`; can be repeated' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand replay" -l input -d 'What the sources hold, if they do not say so themselves [default: what the source says; otherwise documents]' -r -f -a "documents\t'Documents, whatever their members'

@@ -238,7 +238,7 @@ mod switched {
     ];
 
     /// Defects that can be planted, in addition to skipped steps.
-    pub const DEFECTS: [&str; 18] = [
+    pub const DEFECTS: [&str; 20] = [
         "defect.position-before-data",
         "defect.one-token-for-all-children",
         "defect.parts-of-a-query-begin-again",
@@ -257,6 +257,8 @@ mod switched {
         "defect.object.recorded-before-it-is-published",
         "defect.object.state-without-condition",
         "defect.object.unclear-commit-is-done",
+        "defect.replay.writes-without-condition",
+        "defect.replay.trusts-what-it-reads",
     ];
 
     /// The configuration of the failpoints, applied once.

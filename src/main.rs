@@ -87,8 +87,9 @@ fn run_to_end(given: Given, report: &Arc<Report>) -> Result<error::ExitCode> {
     let stop = events.clone();
     // The receiver is gone once the process is exiting.
     let requested = move || drop(stop.send(Event::Stop));
-    signal::listen(shutdown.clone(), requested, exit_at_once)
-        .context("cannot listen for signals")?;
+    let printer = Arc::clone(report);
+    let give_up = move |code| exit_at_once(code, printer);
+    signal::listen(shutdown.clone(), requested, give_up).context("cannot listen for signals")?;
     // At least two: one may be blocked by writing to a pipe that nobody reads.
     let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -148,7 +149,19 @@ fn defect(panicked: tokio::task::JoinError) -> anyhow::Error {
     clippy::exit,
     reason = "the second signal: committed work is safe, and nothing else is waited for"
 )]
-fn exit_at_once(code: error::ExitCode) {
+fn exit_at_once(code: error::ExitCode, report: Arc<Report>) {
+    let left = signal::left_at_once();
+    if !left.is_empty() {
+        let (told, is_told) = mpsc::channel();
+        // Nobody may read standard error.
+        std::thread::spawn(move || {
+            for text in left {
+                report.warning(&text);
+            }
+            told.send(()).ok();
+        });
+        is_told.recv_timeout(signal::GRACE).ok();
+    }
     std::process::exit(code as i32);
 }
 

@@ -11,9 +11,9 @@
 //!
 //! A dedicated thread listens, so that blocked threads of the runtime do not delay a stop.
 
-use std::sync::Arc;
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
@@ -45,6 +45,35 @@ static RELOADS: AtomicU64 = AtomicU64::new(0);
 /// How often this process was asked to reload what can be reloaded: the key is read again, files are rotated.
 pub fn reloads() -> u64 {
     RELOADS.load(Ordering::Relaxed)
+}
+
+/// What is to be told if this process is ended at once.
+static TOLD_AT_ONCE: Mutex<BTreeMap<u64, String>> = Mutex::new(BTreeMap::new());
+
+/// Something that is being put right, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct ToldAtOnce(u64);
+
+/// Says what is left if the second signal ends this process before something is put right.
+pub(crate) fn tell_at_once(text: String) -> ToldAtOnce {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let mut told = TOLD_AT_ONCE.lock().unwrap_or_else(PoisonError::into_inner);
+    told.insert(number, text);
+    ToldAtOnce(number)
+}
+
+impl Drop for ToldAtOnce {
+    fn drop(&mut self) {
+        let mut told = TOLD_AT_ONCE.lock().unwrap_or_else(PoisonError::into_inner);
+        told.remove(&self.0);
+    }
+}
+
+/// What is left when this process is ended at once.
+pub fn left_at_once() -> Vec<String> {
+    let told = TOLD_AT_ONCE.lock().unwrap_or_else(PoisonError::into_inner);
+    told.values().cloned().collect()
 }
 
 /// Nothing has started that would have to be finished before a stop.

@@ -32,6 +32,7 @@ mod resume;
 mod run;
 mod schema;
 mod shared;
+mod shared_replay;
 mod streams;
 mod tail;
 mod verify;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::account::Account;
-use super::{monitoring, replayed_database};
+use super::{monitoring, replayed_database, shared_replay};
 use crate::cosmos::container::NewContainer;
 use crate::cosmos::options::NamesFrom;
 use crate::error::{ExitCode, usage};
@@ -55,6 +55,10 @@ pub(super) async fn run(
     }
     let of_profile = given.clone().with_profile(account.profile()?);
     let monitor = monitoring::start(&of_profile, report).await?;
+    if let Some(shared) = plan.shared.clone() {
+        let shared = shared_replay::run(account, shared, plan, &monitor, report, shutdown);
+        return Box::pin(shared).await;
+    }
     let create = plan.create.clone();
     let dry_run = plan.dry_run;
     let retries = plan.retry_limit;

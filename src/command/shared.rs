@@ -10,7 +10,7 @@ use crate::error::usage;
 use crate::feed::FeedMode;
 use crate::leases::{Dialect, Mark, Prefix};
 use crate::report::Report;
-use crate::settings::{LeaseFormat, Names, SharePlan};
+use crate::settings::{ConnectionPlan, LeaseFormat, Names, SharePlan};
 use crate::share::{Group, Intervals, ServiceClock, Store};
 
 /// Connects to the lease container and to the container that is read.
@@ -20,13 +20,25 @@ pub(super) async fn group(
     mode: FeedMode,
     report: &Arc<Report>,
 ) -> Result<Group> {
-    let mut opened = Opened::open(account, &plan.leases, Names::Required, report).await?;
+    let base = account.account_plan(Names::Required)?;
+    group_of(account, base, plan, mode, report).await
+}
+
+/// The same of the container that `base` connects to.
+pub(super) async fn group_of(
+    account: &Account,
+    base: ConnectionPlan,
+    plan: SharePlan,
+    mode: FeedMode,
+    report: &Arc<Report>,
+) -> Result<Group> {
+    let mut opened = Opened::at_account(account, base, &plan.leases, report).await?;
     let place = opened.typed_place().await;
     let place = place.context("no container is named that the group reads")??;
     let source = opened.at(&place).await?;
     if source.client.rid() == opened.leases.client.rid() {
         return Err(usage(
-            "the lease container is the container that is read: each renewal would be a change to print",
+            "the lease container is the container that is read: each renewal would be a change",
             "keep the leases in a container of their own: --leases DATABASE/CONTAINER",
         ));
     }
@@ -52,6 +64,7 @@ pub(super) async fn group(
             renew: plan.renew,
             expiration: plan.expiration,
         },
+        feeds: None,
     };
     Ok(Group { store, source })
 }

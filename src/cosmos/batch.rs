@@ -1,7 +1,7 @@
 //! Transactional batches: operations of one partition key in one request, all of them or none.
 //!
-//! Upserts are sent together for speed. A read or a deletion is sent as a batch of one if its id does not fit
-//! a URL: in a batch the id is in the body.
+//! Upserts are sent together for speed. A read, a replacement or a deletion is sent as a batch of one if its id does not
+//! fit a URL: in a batch the id is in the body.
 
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ struct Operation<'a> {
     id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     if_match: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_body: Option<&'a RawValue>,
 }
 
 /// The result of one operation.
@@ -37,6 +39,8 @@ struct Operation<'a> {
 #[serde(rename_all = "camelCase")]
 struct OperationResult<'a> {
     status_code: u16,
+    #[serde(default)]
+    sub_status_code: Option<u16>,
     #[serde(default)]
     retry_after_milliseconds: Option<f64>,
     #[serde(default)]
@@ -82,34 +86,43 @@ impl CosmosClient {
         }
     }
 
-    /// Reads or deletes an item by a batch. Makes one attempt, like [`CosmosClient::item`].
+    /// Reads, replaces or deletes an item by a batch. Makes one attempt, like [`CosmosClient::item`].
     pub(super) async fn item_by_body(
         &self,
         item: &ItemAddress,
         request: ItemRequest<'_>,
     ) -> ItemAnswer {
-        let (operation_type, if_match) = match request {
-            ItemRequest::Delete(etag) => ("Delete", etag.filter(|etag| *etag != "*")),
-            _ => ("Read", None),
+        let any = |etag: &&str| *etag != "*";
+        let (operation_type, if_match, text) = match request {
+            ItemRequest::Delete(etag) => ("Delete", etag.filter(any), None),
+            ItemRequest::Replace(text, etag) => ("Replace", Some(etag).filter(any), Some(text)),
+            _ => ("Read", None, None),
         };
-        let id = item.id.as_str();
+        let Ok(resource_body) = text.map(serde_json::from_slice).transpose() else {
+            return ItemAnswer {
+                outcome: ItemOutcome::Refused("it is not JSON".to_owned()),
+                request_charge: 0.0,
+            };
+        };
+        let content = match request {
+            ItemRequest::Replace(..) => ContentResponseOnWrite::Disabled,
+            _ => ContentResponseOnWrite::Enabled,
+        };
         let operation = Operation {
             operation_type,
-            id,
+            id: &item.id,
             if_match,
+            resource_body,
         };
         let body = serde_json::to_vec(&[operation]).expect("text is JSON");
         let operation =
             CosmosOperation::batch(self.container().clone(), item.key.clone()).with_body(body);
-        match self
-            .ask_once(operation, ContentResponseOnWrite::Enabled)
-            .await
-        {
+        match self.ask_once(operation, content).await {
             Ok(response) => ItemAnswer {
                 request_charge: charge_of(&response),
                 outcome: match response.into_body() {
-                    ResponseBody::Bytes(body) => outcome_of_one(&body),
-                    _ => outcome_of_one(b""),
+                    ResponseBody::Bytes(body) => outcome_of_one(&body, request),
+                    _ => outcome_of_one(b"", request),
                 },
             },
             Err(error) => ItemAnswer {
@@ -126,35 +139,37 @@ impl CosmosClient {
     }
 }
 
-/// The outcome of a batch with one read or deletion.
-fn outcome_of_one(body: &[u8]) -> ItemOutcome {
+/// The outcome of a batch with one read, replacement or deletion.
+fn outcome_of_one(body: &[u8], request: ItemRequest<'_>) -> ItemOutcome {
     let results: Vec<OperationResult<'_>> = serde_json::from_slice(body).unwrap_or_default();
     let [result] = results.as_slice() else {
         return ItemOutcome::Failed(failure(
-            StatusCode::BadGateway,
+            CosmosStatus::new(StatusCode::BadGateway),
             "the answer to a batch of one operation does not have one result",
         ));
     };
-    match (result.status_code, result.resource_body) {
-        (200, Some(document)) => ItemOutcome::Read(
+    match (request, result.status_code, result.resource_body) {
+        (ItemRequest::Read, 200, Some(document)) => ItemOutcome::Read(
             Bytes::copy_from_slice(document.get().as_bytes()),
             result.e_tag.clone(),
         ),
-        (204, _) => ItemOutcome::Deleted,
-        (404, _) => ItemOutcome::NotFound,
-        (412, _) => ItemOutcome::Changed,
-        (429, _) => ItemOutcome::Throttled(result.pause()),
-        (400, _) => ItemOutcome::Refused("status 400 for the operation of a batch".to_owned()),
-        (status, _) => ItemOutcome::Failed(failure(
-            StatusCode::from(status),
-            &format!("status {status} for the operation of a batch"),
-        )),
+        (ItemRequest::Replace(..), 200, _) => ItemOutcome::Replaced(result.e_tag.clone()),
+        (ItemRequest::Delete(_), 204, _) => ItemOutcome::Deleted,
+        (_, 429, _) => ItemOutcome::Throttled(result.pause()),
+        (_, status, _) => {
+            let mut code = CosmosStatus::new(StatusCode::from(status));
+            if let Some(sub_status) = result.sub_status_code.filter(|one| *one != 0) {
+                code = code.with_sub_status(sub_status);
+            }
+            let message = format!("status {status} for the operation of a batch");
+            not_done(failure(code, &message), request)
+        }
     }
 }
 
-fn failure(status: StatusCode, message: &str) -> CosmosError {
+fn failure(status: CosmosStatus, message: &str) -> CosmosError {
     CosmosError::builder()
-        .with_status(CosmosStatus::new(status))
+        .with_status(status)
         .with_message(message.to_owned())
         .build()
 }
@@ -262,24 +277,48 @@ mod tests {
 
     #[test]
     fn the_outcome_of_one_operation_is_that_of_its_result() {
-        let outcome = |results: Value| outcome_of_one(results.to_string().as_bytes());
-        let of = |status: u16| outcome(json!([{"statusCode": status, "requestCharge": 1.0}]));
+        let outcome = |request: ItemRequest<'_>, results: Value| {
+            outcome_of_one(results.to_string().as_bytes(), request)
+        };
+        let delete = ItemRequest::Delete(None);
+        let of = |status: u16| {
+            outcome(
+                delete,
+                json!([{"statusCode": status, "requestCharge": 1.0}]),
+            )
+        };
         let read = br#"[{"statusCode":200,"eTag":"\"e\"","resourceBody":{"id":"a/b","n":1.10}}]"#;
         assert!(matches!(
-            outcome_of_one(read),
+            outcome_of_one(read, ItemRequest::Read),
             ItemOutcome::Read(json, Some(etag)) if json == r#"{"id":"a/b","n":1.10}"# && etag == "\"e\""
         ));
+        // Some servers answer with the document although it was not asked for.
+        let replace = ItemRequest::Replace(b"{}", "e");
+        assert!(matches!(
+            outcome_of_one(read, replace),
+            ItemOutcome::Replaced(Some(etag)) if etag == "\"e\""
+        ));
+        let bare = json!([{"statusCode": 200, "subStatusCode": 0}]);
+        assert!(matches!(
+            outcome(replace, bare),
+            ItemOutcome::Replaced(None)
+        ));
+        let full = json!([{"statusCode": 403, "subStatusCode": 1014}]);
+        assert!(matches!(outcome(replace, full), ItemOutcome::Refused(_)));
         assert!(matches!(of(204), ItemOutcome::Deleted));
         assert!(matches!(of(404), ItemOutcome::NotFound));
+        assert!(matches!(of(409), ItemOutcome::Conflict(_)));
         assert!(matches!(of(412), ItemOutcome::Changed));
+        assert!(matches!(of(413), ItemOutcome::TooLarge(_)));
         assert!(matches!(of(429), ItemOutcome::Throttled(_)));
         assert!(matches!(of(400), ItemOutcome::Refused(_)));
         // Such answers are requested again.
         for transient in [
             of(449),
             of(503),
-            outcome(json!([])),
-            outcome_of_one(b"<html>"),
+            outcome(delete, json!([{"statusCode": 404, "subStatusCode": 1002}])),
+            outcome(delete, json!([])),
+            outcome_of_one(b"<html>", delete),
         ] {
             let ItemOutcome::Failed(error) = transient else {
                 panic!("{transient:?}");

@@ -84,8 +84,9 @@ impl CosmosClient {
     /// Makes one attempt; the SDK retries only failures of the network and of partitions. Throttling is
     /// returned as an outcome, since the caller knows the order of the writes.
     pub async fn item(&self, item: &ItemAddress, request: ItemRequest<'_>) -> ItemAnswer {
-        let is_in_url = fits_url(&item.id);
-        if !is_in_url && matches!(request, ItemRequest::Read | ItemRequest::Delete(_)) {
+        // These have the id in the body.
+        let has_id_in_url = !matches!(request, ItemRequest::Upsert(_) | ItemRequest::Create(_));
+        if has_id_in_url && !fits_url(&item.id) {
             return self.item_by_body(item, request).await;
         }
         let reference =
@@ -99,14 +100,7 @@ impl CosmosClient {
             ItemRequest::Create(json) => {
                 CosmosOperation::create_item(reference).with_body(json.to_vec())
             }
-            ItemRequest::Replace(json, etag) if is_in_url => {
-                CosmosOperation::replace_item(reference)
-                    .with_body(json.to_vec())
-                    .with_precondition(if_match(etag))
-            }
-            // An upsert has the id in its body only. If the item is gone, it is created, as it would be after
-            // a replace that finds nothing.
-            ItemRequest::Replace(json, etag) => CosmosOperation::upsert_item(reference)
+            ItemRequest::Replace(json, etag) => CosmosOperation::replace_item(reference)
                 .with_body(json.to_vec())
                 .with_precondition(if_match(etag)),
             ItemRequest::Delete(None) => CosmosOperation::delete_item(reference),

@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
+use fs_err as fs;
 
-use super::files::{open_plain, private, remove_plain, shown_path, with_suffix};
+use super::files::{
+    open_plain, open_plain_quietly, private, remove_plain, shown_path, with_suffix,
+};
 use crate::error::{ExitCode, with_exit_code, with_hint};
 use crate::failpoint;
 
@@ -252,9 +255,74 @@ impl Locks {
     }
 }
 
+/// Opens a file that only this process writes for as long as it is open. Others may read it.
+///
+/// # Errors
+///
+/// If it is no plain file; if another process writes it, for more than a second: that is [`WrittenByAnother`]; or any error
+/// of the system.
+pub fn open_for_one_writer(path: &Path, options: &mut fs::OpenOptions) -> Result<fs::File> {
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match open_unless_written(path, options)? {
+            Some(file) => return Ok(file),
+            None if Instant::now() < deadline => std::thread::sleep(LOCK_PAUSE),
+            None => return Err(WrittenByAnother.into()),
+        }
+    }
+}
+
+/// None if another process writes it.
+#[cfg(not(windows))]
+fn open_unless_written(path: &Path, options: &mut fs::OpenOptions) -> Result<Option<fs::File>> {
+    let file = open_plain_quietly(path, options)?;
+    match file.file().try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        // Some file systems have no locks.
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+            Ok(Some(file))
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock `{}`", shown_path(&path)))
+        }
+    }
+}
+
+/// None if another process writes it. A lock would keep others from reading it: whoever opens it for writing while it is
+/// open in this way is refused by the system.
+#[cfg(windows)]
+fn open_unless_written(path: &Path, options: &mut fs::OpenOptions) -> Result<Option<fs::File>> {
+    use fs_err::os::windows::fs::OpenOptionsExt;
+    const FILE_SHARE_READ: u32 = 1;
+    const ERROR_SHARING_VIOLATION: i32 = 32;
+    options.share_mode(FILE_SHARE_READ);
+    match open_plain_quietly(path, options) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) => {
+            let cause = error.root_cause().downcast_ref::<io::Error>();
+            match cause.and_then(io::Error::raw_os_error) {
+                Some(ERROR_SHARING_VIOLATION) => Ok(None),
+                _ => Err(error),
+            }
+        }
+    }
+}
+
+/// Another process has a file open for writing.
+#[derive(Debug)]
+pub struct WrittenByAnother;
+
+impl std::fmt::Display for WrittenByAnother {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("another process writes it")
+    }
+}
+
+impl std::error::Error for WrittenByAnother {}
+
 #[cfg(test)]
 mod tests {
-    use fs_err as fs;
 
     use super::*;
 
@@ -283,6 +351,26 @@ mod tests {
         foreign.lock().unwrap();
         let refused = Lock::acquire(&path).unwrap_err().to_string();
         assert!(refused.contains("another process holds"), "{refused}");
+    }
+
+    #[test]
+    fn a_file_has_one_writer_and_any_readers() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("letters.jsonl");
+        let open = || {
+            let mut options = fs::OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false);
+            open_for_one_writer(&path, &mut options)
+        };
+        let mut first = open().unwrap();
+        first.write_all(b"1\n").unwrap();
+        let refused = open().unwrap_err();
+        assert!(refused.is::<WrittenByAnother>(), "{refused:#}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "1\n");
+        first.write_all(b"2\n").unwrap();
+        drop(first);
+        open().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "1\n2\n");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | replacing a file | `rename` is atomic | `MoveFileEx` with replace, which requires that the target is closed |
 //! | a private file | mode 0600 at creation | inherits the access list of its directory |
 //! | an exclusive lock | `flock`, released by the kernel when the process ends | `LockFileEx`, released likewise |
+//! | one writer of a file that others read | `flock` | it is opened so that nobody else can open it for writing |
 //! | a lock file that was replaced | detected by comparing device and inode with those of its path | prevented: it is opened so that nobody can delete or rename it |
 //! | not following a link | `O_NOFOLLOW` | `FILE_FLAG_OPEN_REPARSE_POINT`, and a check of the opened file |
 //!
@@ -25,4 +26,4 @@ pub use files::{
     publish, remove_plain, replace, replace_as, shown_path, sync_directory, with_suffix,
 };
 pub(crate) use identity::{is_same_file, is_standard_input};
-pub use lock::{Lock, Locks, lock_path};
+pub use lock::{Lock, Locks, WrittenByAnother, lock_path, open_for_one_writer};

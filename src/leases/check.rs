@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use super::assess::{Intervals, Row, State, is_held};
 use super::group::Group;
 use super::lease::{Dialect, Lease};
+use super::purpose::Purpose;
 use super::show::short;
 
 /// How far the clock of an instance may differ from the service's, in seconds.
@@ -100,6 +101,20 @@ fn of_group(findings: &mut Findings<'_>, intervals: Intervals, now: OffsetDateTi
             "it has no marker that its leases were created: the next instance that starts creates missing ones",
         ),
         _ => {}
+    }
+    if group
+        .copy
+        .as_ref()
+        .is_some_and(|copy| Purpose::of(copy).is_none())
+    {
+        findings.fault(
+            "copy",
+            None,
+            format!(
+                "its document `{}` does not say which copy it feeds: no replay continues it",
+                group.prefix.copy()
+            ),
+        );
     }
     if let Some(written) = group.lock_written() {
         let age = now.unix_timestamp() - written;

@@ -22,6 +22,8 @@ pub(crate) struct Group {
     pub(crate) marker: Option<Document>,
     /// The lock of a process that creates them.
     pub(crate) lock: Option<Document>,
+    /// What says which copy it feeds, if it does.
+    pub(crate) copy: Option<Document>,
 }
 
 /// All groups, by their prefixes, and how many documents belong to none.
@@ -44,10 +46,12 @@ pub(crate) fn groups(stored: Stored, host: &str, places: &[Place]) -> (Vec<Group
             foreign: Vec::new(),
             marker: None,
             lock: None,
+            copy: None,
         });
         match kind {
             Kind::Marker => group.marker = Some(document),
             Kind::Lock => group.lock = Some(document),
+            Kind::Copy => group.copy = Some(document),
             Kind::Lease(_) => match Lease::of(document, &group.prefix.target) {
                 Ok(lease) => group.leases.push(lease),
                 Err(reason) => group.foreign.push(Foreign {

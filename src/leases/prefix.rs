@@ -12,6 +12,8 @@ pub(crate) const SEPARATOR: &str = "..";
 pub(crate) const MARKER: &str = ".info";
 /// The end of the id of a group's lock.
 pub(crate) const LOCK: &str = ".lock";
+/// The end of the id of the document that says which copy a group feeds.
+pub(crate) const COPY: &str = ".copy";
 
 /// What a document is by its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,15 +24,23 @@ pub(crate) enum Kind<'a> {
     Marker,
     /// The lock of a process that creates them.
     Lock,
+    /// What says which copy the group feeds.
+    Copy,
 }
 
 /// The prefix of a group in an id, and what the document is; `None` if it has nothing to do with leases.
 pub(crate) fn of_id(id: &str) -> Option<(&str, Kind<'_>)> {
-    // A token has no dots.
-    if let Some((prefix, token)) = id.rsplit_once(SEPARATOR) {
+    // A token has no dots, and the name of a group may have several in a row.
+    if let Some((prefix, token)) = id.rsplit_once(SEPARATOR)
+        && !token.contains('.')
+    {
         return Some((prefix, Kind::Lease(token)));
     }
-    let ends = [(MARKER, Kind::Marker), (LOCK, Kind::Lock)];
+    let ends = [
+        (MARKER, Kind::Marker),
+        (LOCK, Kind::Lock),
+        (COPY, Kind::Copy),
+    ];
     ends.into_iter()
         .find_map(|(end, kind)| Some((id.strip_suffix(end)?, kind)))
 }
@@ -126,6 +136,11 @@ impl Prefix {
     pub(crate) fn lock(&self) -> String {
         format!("{}{LOCK}", self.text)
     }
+
+    /// The id of the document that says which copy it feeds.
+    pub(crate) fn copy(&self) -> String {
+        format!("{}{COPY}", self.text)
+    }
 }
 
 /// The RIDs that a prefix ends with, and what comes before them.
@@ -157,6 +172,11 @@ mod tests {
             ("p..", Some(("p", Kind::Lease("")))),
             ("p.info", Some(("p", Kind::Marker))),
             ("p.lock", Some(("p", Kind::Lock))),
+            ("p.copy", Some(("p", Kind::Copy))),
+            ("a..b.info", Some(("a..b", Kind::Marker))),
+            ("a..b.lock", Some(("a..b", Kind::Lock))),
+            ("a..b.copy", Some(("a..b", Kind::Copy))),
+            ("a..b.c", None),
             ("order-7", None),
             ("a.b", None),
         ] {

@@ -5,7 +5,8 @@ use time::OffsetDateTime;
 
 use super::assess::{Row, State};
 use super::group::Group;
-use crate::feed::{FeedMode, FeedRange};
+use super::purpose::Purpose;
+use crate::feed::{ContainerAddress, FeedMode, FeedRange};
 use crate::measure::Figures;
 use crate::report::{Align, Table};
 
@@ -44,6 +45,9 @@ pub(crate) struct GroupObject<'a> {
     mode: &'static str,
     /// Whether its leases have been created.
     is_initialized: bool,
+    /// The container that a replay keeps up to date by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    feeds: Option<ContainerAddress>,
     #[serde(flatten)]
     lag: Numbers,
     leases: Vec<LeaseObject<'a>>,
@@ -103,6 +107,11 @@ impl<'a> From<&'a Assessed<'a>> for GroupObject<'a> {
             format: group.dialect().map(super::lease::Dialect::name),
             mode: mode_name(group.mode()),
             is_initialized: group.marker.is_some(),
+            feeds: group
+                .copy
+                .as_ref()
+                .and_then(Purpose::of)
+                .map(|copy| copy.feeds),
             lag: Numbers::from(&assessed.all),
             leases: leases.collect(),
         }

@@ -20,10 +20,12 @@ pub(crate) fn same_container(a: &ContainerAddress, b: &ContainerAddress) -> bool
     a.endpoint == b.endpoint && a.container_rid == b.container_rid
 }
 
-/// A container, as messages name it.
-pub(super) fn describe(container: &ContainerAddress) -> String {
-    format!(
-        "{}/{} of {} (RID {})",
-        container.database, container.container, container.endpoint, container.container_rid
-    )
+/// A container, as messages name it. One that does not exist has no RID.
+pub(crate) fn describe(container: &ContainerAddress) -> String {
+    let (database, name) = (&container.database, &container.container);
+    let place = format!("{database}/{name} of {}", container.endpoint);
+    match container.container_rid.as_str() {
+        "" => place,
+        rid => format!("{place} (RID {rid})"),
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
 
@@ -37,6 +37,9 @@ use crate::signal::Shutdown;
 
 /// The shortest time between two commits.
 const MIN_CHECKPOINT_INTERVAL: Duration = Duration::from_millis(1);
+
+/// How long a replay that shares its ranges goes on with what it has read, after a stop is requested.
+const DRAIN: Duration = Duration::from_secs(10);
 
 /// When to report that a replay that continues has caught up with its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +87,8 @@ pub(super) struct Applier {
     collisions: Collisions,
     letters: DeadLetters,
     checkpoint: Checkpoint,
+    /// Gets how many changes are done, each with its dead letter, if others keep the positions.
+    settled: Option<watch::Sender<u64>>,
     monitor: Monitor,
     observer: Arc<ReplayObserver>,
     concurrency: WriteConcurrency,
@@ -116,7 +121,7 @@ impl Applier {
             unkeyed: Unkeyed::new(
                 plan.missing_key,
                 source.has_key(&writer.sender.key_paths),
-                standing.position == InputPosition::default(),
+                standing.position == InputPosition::default() && plan.shared.is_none(),
                 plan.checkpoint_changes,
             ),
             watermark: Watermark::new(standing),
@@ -137,6 +142,7 @@ impl Applier {
             source,
             letters,
             checkpoint,
+            settled: None,
             monitor,
         }
     }
@@ -144,6 +150,12 @@ impl Applier {
     /// Keeps to what it shares with other replays.
     pub(super) fn beside(mut self, together: &Together) -> Self {
         self.max_waiting_bytes = together.waiting_bytes;
+        self
+    }
+
+    /// Leaves the positions to others, who are told how many changes are done.
+    pub(super) fn settling(mut self, settled: watch::Sender<u64>) -> Self {
+        self.settled = Some(settled);
         self
     }
 
@@ -163,6 +175,31 @@ impl Applier {
         report: &Report,
         shutdown: &Shutdown,
     ) -> Result<Option<Stopped>> {
+        if let Err(error) = self.take_turns(report, shutdown).await {
+            self.end_writes().await;
+            return Err(error);
+        }
+        if let Some(error) = self.unreadable.take() {
+            self.stop(Stopped::Failed(error));
+        }
+        // A stop ends the writes themselves, so the last of them may end before the stop is seen above.
+        if let Some(code) = shutdown.reason()
+            && self.watermark.done_through() < self.watermark.taken()
+        {
+            self.stop(Stopped::Signal(code));
+        }
+        self.commit()?;
+        self.report_settled()?;
+        if !self.checkpoint.has_state() {
+            // No later run comes back to these changes.
+            let remaining = self.watermark.take_letters_after_gaps();
+            self.letters.write(&remaining)?;
+            self.letters.sync()?;
+        }
+        Ok(self.stopped)
+    }
+
+    async fn take_turns(&mut self, report: &Report, shutdown: &Shutdown) -> Result<()> {
         let mut commit =
             tokio::time::interval(self.checkpoint_interval.max(MIN_CHECKPOINT_INTERVAL));
         commit.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -172,9 +209,19 @@ impl Applier {
         report.start_progress(self.source.done(self.watermark.position()).is_some())?;
         // From here on there is a state, whatever happens.
         self.commit()?;
+        let is_shared = self.settled.is_some();
+        let stop = async {
+            shutdown.requested().await;
+            if is_shared {
+                // What was read is applied first, and its positions are saved.
+                tokio::time::sleep(DRAIN).await;
+            }
+        };
+        tokio::pin!(stop);
         loop {
             self.start_writes();
             self.check_caught_up();
+            self.report_settled()?;
             if self.writes.is_empty() && (!self.source_open || self.stopped.is_some()) {
                 break;
             }
@@ -183,7 +230,7 @@ impl Applier {
             }
             let may_take = self.source_open && self.stopped.is_none() && self.has_room();
             tokio::select! {
-                () = shutdown.requested(), if self.stopped.is_none() => {
+                () = &mut stop, if self.stopped.is_none() => {
                     let code = shutdown.reason().unwrap_or(ExitCode::Interrupted);
                     self.stop(Stopped::Signal(code));
                 }
@@ -196,23 +243,16 @@ impl Applier {
                 }
             }
         }
-        if let Some(error) = self.unreadable.take() {
-            self.stop(Stopped::Failed(error));
+        Ok(())
+    }
+
+    /// Waits for what is under way, since a document that is created too late is deleted again. Nothing of that takes longer
+    /// than a request and the patience of a stop.
+    async fn end_writes(&mut self) {
+        self.writer.sender.stop.cancel();
+        if self.settled.is_some() {
+            while self.writes.join_next().await.is_some() {}
         }
-        // A stop ends the writes themselves, so the last of them may end before the stop is seen above.
-        if let Some(code) = shutdown.reason()
-            && self.watermark.done_through() < self.watermark.taken()
-        {
-            self.stop(Stopped::Signal(code));
-        }
-        self.commit()?;
-        if !self.checkpoint.has_state() {
-            // No later run comes back to these changes.
-            let remaining = self.watermark.take_letters_after_gaps();
-            self.letters.write(&remaining)?;
-            self.letters.sync()?;
-        }
-        Ok(self.stopped)
     }
 
     /// Starts as many writes as may run.
@@ -220,15 +260,22 @@ impl Applier {
         while self.stopped.is_none() && self.writes.len() < self.concurrency.current() {
             let writer = &self.writer;
             let joins = |run: &[Pending], next: &Pending| {
-                writer.may_join(run.iter().map(|pending| &pending.write), &next.write)
+                run.iter().all(|pending| pending.tenure.is_none())
+                    && writer.may_join(run.iter().map(|pending| &pending.write), &next.write)
             };
             let Some(run) = self.lanes.next(joins) else {
                 return;
             };
             let writer = Arc::clone(writer);
             self.writes.spawn(async move {
-                let writes: Vec<&ItemWrite> = run.iter().map(|pending| &pending.write).collect();
-                let outcomes = writer.apply_in_order(&writes).await;
+                let outcomes = match &run[0].tenure {
+                    Some(tenure) => vec![writer.apply_during(tenure, &run[0].write).await],
+                    None => {
+                        let writes: Vec<&ItemWrite> =
+                            run.iter().map(|pending| &pending.write).collect();
+                        writer.apply_in_order(&writes).await
+                    }
+                };
                 Ended { run, outcomes }
             });
         }
@@ -317,6 +364,7 @@ impl Applier {
                     write,
                     original: taken.original,
                     at,
+                    tenure: taken.tenure,
                 });
                 for pending in passed {
                     self.queue(pending);
@@ -332,7 +380,10 @@ impl Applier {
 
     /// Queues a change after the others of its key, unless it belongs to another document than they.
     fn queue(&mut self, pending: Pending) {
-        match self.collisions.check(&pending.write) {
+        match self
+            .collisions
+            .check(&pending.write, pending.tenure.as_ref())
+        {
             Found::Nothing => {}
             Found::Replaces(relation) => self.observer.observe(&ReplayEvent::Collided(relation)),
             Found::NotCompared => self.observer.observe(&ReplayEvent::NotCompared),
@@ -414,6 +465,11 @@ impl Applier {
                 self.refuse(pending.number, &pending.original, pending.at, defect);
                 true
             }
+            // Whoever has its range applies it.
+            Err(NotApplied::Late) => {
+                self.watermark.done(pending.number);
+                true
+            }
             Err(NotApplied::Stopped) => false,
             Err(NotApplied::Failed(error)) => {
                 let what = format!(
@@ -448,6 +504,24 @@ impl Applier {
             self.observer.observe(&ReplayEvent::Committed);
             self.monitor.committed(began, began.elapsed());
         }
+        Ok(())
+    }
+
+    /// Reports how many changes are done to those who keep the positions, once their dead letters are durable.
+    fn report_settled(&mut self) -> Result<()> {
+        let Some(settled) = &self.settled else {
+            return Ok(());
+        };
+        let done = self.watermark.done_through();
+        if *settled.borrow() == done {
+            return Ok(());
+        }
+        let letters = self.watermark.take_letters();
+        if !letters.is_empty() {
+            self.letters.write(&letters)?;
+        }
+        self.letters.sync()?;
+        settled.send_replace(done);
         Ok(())
     }
 

@@ -379,6 +379,7 @@ impl FeedStream {
                 original: Original::of_item(item),
                 meaning: self.interpreter.interpret_item(item),
                 after,
+                tenure: None,
             };
             if let Err(Gone) = self.deliver(Delivery::Record(taken)).await {
                 return Ok(Err(Gone));

@@ -12,7 +12,7 @@ use super::letter_objects::{LetterObjects, LetterSeries};
 use super::original::Original;
 use super::replay_source::SourceLocation;
 use crate::count::{exactly, was};
-use crate::durable::{self, parent_of, shown_path, sync_directory};
+use crate::durable::{self, WrittenByAnother, parent_of, shown_path, sync_directory};
 use crate::error::{ExitCode, is_of_the_system, with_exit_code, with_hint};
 use crate::feed::RecordForm;
 use crate::report::Report;
@@ -137,7 +137,10 @@ impl DeadLetters {
         let is_new = committed.is_none();
         let mut options = fs::OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        let mut file = durable::open_plain_quietly(path, &mut options)?;
+        let mut file = open_alone(path, &mut options)?;
+        // Whoever had it may have written it since it was checked.
+        let length = file.metadata()?.len();
+        letters.length = committed.unwrap_or(length);
         sync_directory("directory.sync", parent_of(path))?;
         // An interrupted run wrote the rest; these changes are refused again.
         if length > letters.length {
@@ -170,6 +173,19 @@ impl DeadLetters {
     /// What a state has to know of the objects, if letters go there.
     pub(super) fn series(&self) -> Option<&LetterSeries> {
         self.objects.as_ref().map(LetterObjects::series)
+    }
+
+    /// Refuses a file that another process writes. One that does not exist is not created.
+    ///
+    /// # Errors
+    ///
+    /// If another process has it, or any error of the system.
+    pub(super) fn ensure_free(path: &Path) -> Result<()> {
+        if !durable::is_plain_file(path)? {
+            return Ok(());
+        }
+        let mut options = fs::OpenOptions::new();
+        open_alone(path, options.read(true).write(true)).map(drop)
     }
 
     /// The line to write for a refused change, if there is a place for it: with [`DeadLetters::write`], once every
@@ -228,6 +244,25 @@ impl DeadLetters {
         }
         Ok(Some(self.length))
     }
+}
+
+/// Opens the file so that no other process writes at the same places.
+///
+/// # Errors
+///
+/// If another process has it, or any error of the system.
+fn open_alone(path: &Path, options: &mut fs::OpenOptions) -> Result<fs::File> {
+    durable::open_for_one_writer(path, options).map_err(|error| {
+        if !error.is::<WrittenByAnother>() {
+            return error;
+        }
+        let error = anyhow!(
+            "another process writes its dead letters to `{}`",
+            shown_path(&path)
+        );
+        let hint = "give each process a file of its own: --dead-letter FILE";
+        with_exit_code(with_hint(error, hint), ExitCode::Usage)
+    })
 }
 
 /// Ends the last line of a file, if a crash left it without an end, so that the next letter is not glued to it.

@@ -58,6 +58,8 @@ pub(super) enum ReplayEvent {
         /// Whether it goes to the dead letters.
         is_kept: bool,
     },
+    /// A document may be in the target that was created too late.
+    LeftBehind(String),
     /// The service charged this many RU.
     Charged(f64),
     /// The service throttled a request.
@@ -160,7 +162,7 @@ impl ReplayCounts {
             ReplayEvent::Throttled => self.throttled += 1,
             ReplayEvent::Retried => self.retries += 1,
             ReplayEvent::Committed => self.commits += 1,
-            ReplayEvent::CaughtUp => {}
+            ReplayEvent::CaughtUp | ReplayEvent::LeftBehind(_) => {}
         }
     }
 }
@@ -202,6 +204,7 @@ impl ReplayObserver {
             {
                 self.report.error_line(&format!("refused: {description}"));
             }
+            ReplayEvent::LeftBehind(text) => self.report.warning(text),
             ReplayEvent::CaughtUp => self
                 .report
                 .notice("caught up with the source; new changes are applied as they arrive"),

@@ -57,6 +57,7 @@ fn read_all(
                     feed: None,
                     bytes: bytes_before + record.raw_end,
                 },
+                tenure: None,
             };
             if !deliver(taken) {
                 return Ok(());

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::budget::Budget;
 use super::events::{ReplayEvent, ReplayObserver};
+use super::tenure::Tenure;
 use crate::cosmos::backoff::honoured;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::error::{Verdict, describe, verdict};
@@ -30,6 +31,8 @@ pub(super) enum NotApplied {
     Refused(String),
     /// The replay was stopped first.
     Stopped,
+    /// Its range was not this process's own any more: whoever has it applies the change.
+    Late,
     /// The service or the network failed; other changes would fail in the same way.
     Failed(anyhow::Error),
 }
@@ -93,11 +96,47 @@ impl ItemSender {
     /// Sends a request until its answer is about the item. A batch that was throttled is not retried: the
     /// answer is returned after the pause.
     pub(super) async fn send(&self, request: Request<'_>) -> Result<ItemOutcome, NotApplied> {
+        self.send_within(None, request, &mut false).await
+    }
+
+    /// As [`ItemSender::send`], but begins no request when `tenure` is over. Sets `unanswered` if an attempt may have been
+    /// carried out, or may still be, without an answer.
+    pub(super) async fn send_during(
+        &self,
+        tenure: &Tenure,
+        request: Request<'_>,
+        unanswered: &mut bool,
+    ) -> Result<ItemOutcome, NotApplied> {
+        self.send_within(Some(tenure), request, unanswered).await
+    }
+
+    /// One attempt, which neither the budget nor a stop keeps waiting.
+    pub(super) async fn attempt(&self, request: Request<'_>) -> ItemOutcome {
+        let Some(client) = &self.client else {
+            return ItemOutcome::NotFound;
+        };
+        let answer = request.send(client).await;
+        let charge = answer.request_charge;
+        self.observer.observe(&ReplayEvent::Charged(charge));
+        if let Some(budget) = &self.budget {
+            budget.charge(charge);
+        }
+        answer.outcome
+    }
+
+    async fn send_within(
+        &self,
+        tenure: Option<&Tenure>,
+        request: Request<'_>,
+        unanswered: &mut bool,
+    ) -> Result<ItemOutcome, NotApplied> {
         let Some(client) = &self.client else {
             return Ok(ItemOutcome::NotFound);
         };
         let asker = Asker::Write(self.sent.fetch_add(1, Ordering::Relaxed));
-        let outcome = self.send_as(asker, client, request).await;
+        let outcome = self
+            .send_as(asker, client, tenure, request, unanswered)
+            .await;
         client.traffic().leaves(asker);
         outcome
     }
@@ -106,7 +145,9 @@ impl ItemSender {
         &self,
         asker: Asker,
         client: &CosmosClient,
+        tenure: Option<&Tenure>,
         request: Request<'_>,
+        unanswered: &mut bool,
     ) -> Result<ItemOutcome, NotApplied> {
         let mut retries = Retries::new(self.retry_limit);
         loop {
@@ -133,6 +174,10 @@ impl ItemSender {
                 None => None,
             };
             client.traffic().asks(asker);
+            // Last of all, after every wait.
+            if tenure.is_some_and(|tenure| !tenure.holds()) {
+                return Err(NotApplied::Late);
+            }
             let answer = request.send(client).await;
             drop(permit);
             self.observer
@@ -152,7 +197,12 @@ impl ItemSender {
                 }
                 ItemOutcome::Failed(error) => {
                     let retry_after = match verdict(&error) {
-                        Verdict::Transient { retry_after } => retry_after,
+                        Verdict::Transient { retry_after } => {
+                            // Other refusals say that it was not carried out.
+                            let status = u16::from(error.status().status_code());
+                            *unanswered |= status == 408 || status >= 500;
+                            retry_after
+                        }
                         Verdict::Denied => {
                             let error = with_hint(explain(error.into()), DENIED_HINT);
                             return Err(NotApplied::Failed(error));
@@ -185,7 +235,10 @@ impl ItemSender {
         }
     }
 
-    async fn unless_stopped(&self, wait: impl Future<Output = ()>) -> Result<(), NotApplied> {
+    pub(super) async fn unless_stopped(
+        &self,
+        wait: impl Future<Output = ()>,
+    ) -> Result<(), NotApplied> {
         tokio::select! {
             // No request is running while it waits.
             () = self.stop.cancelled() => Err(NotApplied::Stopped),

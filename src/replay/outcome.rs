@@ -89,6 +89,13 @@ pub(super) async fn run(
 
 /// The error of a replay that stopped early, with the hint for its cause first and then how to continue.
 fn resumable(error: anyhow::Error, plan: &ReplayPlan) -> anyhow::Error {
+    if plan.shared.is_some() {
+        let error = with_further_hint(
+            error,
+            "the positions are in the leases: other instances continue, and so does this one when it is started again",
+        );
+        return with_exit_code(error, ExitCode::Resumable);
+    }
     match plan.state.as_ref().filter(|path| path.exists()) {
         Some(path) => {
             let hint = format!(

@@ -1,8 +1,11 @@
 //! A change between its source and its outcome.
 
+use std::sync::Arc;
+
 use super::item_write::ItemWrite;
 use super::original::Original;
 use super::position::InputPosition;
+use super::tenure::Tenure;
 
 /// A change that waits or is being written.
 #[derive(Debug)]
@@ -11,4 +14,6 @@ pub(super) struct Pending {
     pub(super) write: ItemWrite,
     pub(super) original: Original,
     pub(super) at: InputPosition,
+    /// For how long it may be applied, if others apply it otherwise.
+    pub(super) tenure: Option<Arc<Tenure>>,
 }

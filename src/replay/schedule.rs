@@ -89,6 +89,7 @@ mod tests {
                 feed: None,
                 bytes: 0,
             },
+            tenure: None,
         }))
     }
 

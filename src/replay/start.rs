@@ -19,6 +19,7 @@ use super::feed_state::FeedState;
 use super::file_reader;
 use super::interpreter::Interpreter;
 use super::item_sender::ItemSender;
+use super::known_etags::KnownEtags;
 use super::letter_objects::LetterObjects;
 use super::outcome;
 use super::own_writes::{self, OwnWrites};
@@ -228,6 +229,7 @@ pub async fn replay_found(
         rehearsal: plan.dry_run.then(Rehearsal::default),
         batch_size: plan.batch_size,
         own: OwnWrites::new(state.began, is_resumed),
+        etags: KnownEtags::default(),
     });
     if compares_documents(&source, &writer.sender.key_paths, &plan) {
         note_what_is_compared(is_resumed, &plan, report);
@@ -271,7 +273,7 @@ fn note_what_is_compared(is_resumed: bool, plan: &ReplayPlan, report: &Report) {
 }
 
 /// Reports that the rest of a time to live means nothing in a target where nothing expires.
-fn note_lifetimes(target: &CosmosClient, plan: &ReplayPlan, report: &Report) {
+pub(super) fn note_lifetimes(target: &CosmosClient, plan: &ReplayPlan, report: &Report) {
     let is_off = || {
         let definition = target.definition();
         definition.is_ok_and(|definition| definition.default_ttl() == DefaultTtl::Off)
@@ -326,12 +328,16 @@ fn refuse_two_uses(dead_letters: &Path, state: Option<&Path>) -> Result<()> {
 }
 
 /// Whether documents of the source can become one item of the target, as far as known.
-fn compares_documents(source: &ReplaySource, key_paths: &[String], plan: &ReplayPlan) -> bool {
+pub(super) fn compares_documents(
+    source: &ReplaySource,
+    key_paths: &[String],
+    plan: &ReplayPlan,
+) -> bool {
     plan.transform.is_some() || source.has_another_key(key_paths)
 }
 
 /// The state of a replay that begins.
-fn first_state(target: &ContainerAddress, plan: &ReplayPlan) -> ReplayState {
+pub(super) fn first_state(target: &ContainerAddress, plan: &ReplayPlan) -> ReplayState {
     let program = plan.transform.as_ref();
     ReplayState {
         generation: 0,

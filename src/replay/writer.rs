@@ -9,6 +9,7 @@ use super::copy::Copy;
 use super::events::Applied;
 use super::item_sender::{ItemSender, NotApplied, Request};
 use super::item_write::{Action, ItemWrite};
+use super::known_etags::KnownEtags;
 use super::own_writes::OwnWrites;
 use super::rehearsal::{LookedUp, Rehearsal};
 use crate::cosmos::batch::MAX_BATCH_BYTES;
@@ -32,6 +33,8 @@ pub(super) struct Writer {
     pub(super) batch_size: usize,
     /// Which of the target's copies this replay wrote.
     pub(super) own: OwnWrites,
+    /// The ETags of what was written on the condition of one.
+    pub(super) etags: KnownEtags,
 }
 
 /// A change that is being applied.
@@ -310,8 +313,7 @@ impl Attempt<'_> {
     async fn read_stored(&self) -> Result<Option<Copy>, NotApplied> {
         match self.send(ItemRequest::Read).await? {
             ItemOutcome::Read(json, etag) => {
-                // Some emulators send the ETag in the body only.
-                let etag = etag.or_else(|| text_of(&json, "_etag"));
+                let etag = etag_of(&json, etag);
                 Ok(Some(Copy::Stored { json, etag }))
             }
             ItemOutcome::NotFound => Ok(None),
@@ -345,8 +347,13 @@ impl Attempt<'_> {
     }
 }
 
+/// The ETag of a document that was read. Some emulators send it in the body only.
+pub(super) fn etag_of(json: &[u8], of_answer: Option<String>) -> Option<String> {
+    of_answer.or_else(|| text_of(json, "_etag"))
+}
+
 /// The outcome of a write.
-fn written(outcome: ItemOutcome) -> Result<Applied, NotApplied> {
+pub(super) fn written(outcome: ItemOutcome) -> Result<Applied, NotApplied> {
     match outcome {
         ItemOutcome::Created(_) => Ok(Applied::Created),
         ItemOutcome::Replaced(_) => Ok(Applied::Replaced),

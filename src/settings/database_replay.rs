@@ -166,7 +166,12 @@ fn state_of(directory: &Path, container: &str) -> PathBuf {
 static OF_LIVE: [&Row; 2] = [&table::REPLAY_FOLLOW.row, &table::POSITION.row];
 
 /// What is of the replay of one container.
-static REFUSED_BY_REPLAY: [(&Row, &str, &str); 6] = [
+static REFUSED_BY_REPLAY: [(&Row, &str, &str); 7] = [
+    (
+        &table::SHARED_GROUP.row,
+        "shares the ranges of one container",
+        "leave it out, or start instances for each container, each with a group of its own",
+    ),
     (
         &table::REPLAY_FOLLOW.row,
         "follows containers in use, and an export has an end",

@@ -11,6 +11,7 @@ use super::feed_start::feed_start;
 use super::given::Given;
 use super::output_name::ensure_json_lines;
 use super::replayed_share::ReplayedShare;
+use super::share::SharePlan;
 use super::table;
 use crate::cli::choices::{IdCollisions, MissingKey, Ttl, TtlDeletes, WriteMode};
 use crate::cli::location::Location;
@@ -42,6 +43,8 @@ pub struct ReplayPlan {
     pub feed: Option<FeedPlan>,
     /// The share of a plan that is read of it, if it is not all of it.
     pub share: Option<ReplayedShare>,
+    /// How its ranges are shared with other instances, if they are.
+    pub shared: Option<SharePlan>,
     /// Whether to write nothing.
     pub dry_run: bool,
     /// Which changes to replay, by their time.
@@ -216,6 +219,7 @@ impl ReplayPlan {
                 (None, None) => None,
             },
             share,
+            shared: SharePlan::of_replay(given)?,
             dry_run,
             window: window(given)?,
             speed: given.get(&table::SPEED)?,

@@ -7,7 +7,8 @@ use anyhow::Result;
 use super::given::Given;
 use super::leases::ContainerNames;
 use super::table;
-use crate::cli::choices::LeaseFormat;
+use crate::cli::choices::{LeaseFormat, WriteMode};
+use crate::cli::values::Speed;
 use crate::error::usage;
 use crate::process;
 
@@ -48,6 +49,23 @@ impl SharePlan {
             return Ok(None);
         };
         ensure_shareable(given)?;
+        Self::of_group(group, given).map(Some)
+    }
+
+    /// The same for a replay.
+    ///
+    /// # Errors
+    ///
+    /// As [`SharePlan::new`].
+    pub(super) fn of_replay(given: &Given) -> Result<Option<Self>> {
+        let Some(group) = given.typed(&table::SHARED_GROUP) else {
+            return Ok(None);
+        };
+        ensure_shareable_replay(given)?;
+        Self::of_group(group, given).map(Some)
+    }
+
+    fn of_group(group: String, given: &Given) -> Result<Self> {
         let plan = Self {
             group,
             leases: ContainerNames::of_leases(&given.get(&table::SHARED_LEASES)?)?,
@@ -62,7 +80,7 @@ impl SharePlan {
         };
         plan.ensure_names_fit()?;
         plan.ensure_intervals_fit()?;
-        Ok(Some(plan))
+        Ok(plan)
     }
 
     fn ensure_names_fit(&self) -> Result<()> {
@@ -130,12 +148,6 @@ impl SharePlan {
 
 /// Refuses what does not fit ranges that move between instances.
 fn ensure_shareable(given: &Given) -> Result<()> {
-    let refuse = |flag: &str, why: &str, hint: &str| {
-        Err(usage(
-            format!("{flag} cannot be used with --group: {why}"),
-            hint,
-        ))
-    };
     if given.typed(&table::TAIL_STATE).is_some() {
         return refuse(
             "--state",
@@ -165,6 +177,75 @@ fn ensure_shareable(given: &Given) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// The same for a replay.
+fn ensure_shareable_replay(given: &Given) -> Result<()> {
+    if given.typed(&table::FROM_CONTAINER).is_none() || !given.is_on(&table::REPLAY_FOLLOW) {
+        return refuse(
+            "a replay that ends",
+            "an instance does not know how far the ranges of others are",
+            "share a replay that follows a container: --from-container DATABASE/CONTAINER --follow",
+        );
+    }
+    if given.typed(&table::POSITION).is_some() {
+        return refuse(
+            "--state",
+            "the positions of a group are in its leases",
+            "leave out --state; --from says where a new group begins",
+        );
+    }
+    if given.get(&table::WRITE_MODE)? != WriteMode::Upsert {
+        return refuse(
+            "--write-mode",
+            "what another instance wrote would be taken for a document of somebody else",
+            "leave it out: each document becomes the newest version of the source",
+        );
+    }
+    if given.is_on(&table::DRY_RUN) {
+        return refuse(
+            "--dry-run",
+            "whoever has a lease keeps others from applying its changes",
+            "leave one of them out",
+        );
+    }
+    if given.is_on(&table::REPLAY_SNAPSHOT) {
+        return refuse(
+            "--snapshot",
+            "a lease has one position, and a snapshot with its changes has two",
+            "replay the snapshot first, without --follow and with --state",
+        );
+    }
+    if given.typed(&table::SINCE).is_some() || given.typed(&table::REPLAY_UNTIL).is_some() {
+        return refuse(
+            "--since or --until",
+            "the group would keep positions after changes that nobody has applied",
+            "leave them out; --from says where a new group begins",
+        );
+    }
+    let has_letters = given.typed(&table::DEAD_LETTER).is_some();
+    if !has_letters && given.typed(&table::MAX_ERRORS).is_some_and(|max| max > 0) {
+        return refuse(
+            "--max-errors without --dead-letter",
+            "the group goes on after a change that was refused, and nothing would say which",
+            "keep refused changes: --dead-letter FILE, a file of its own for each instance",
+        );
+    }
+    if given.get(&table::SPEED)? != Speed::Max {
+        return refuse(
+            "--speed",
+            "a change that waits would not be applied when its lease moves",
+            "leave it out",
+        );
+    }
+    Ok(())
+}
+
+fn refuse(flag: &str, why: &str, hint: &str) -> Result<()> {
+    Err(usage(
+        format!("{flag} cannot be used with --group: {why}"),
+        hint,
+    ))
 }
 
 /// A name that no other instance has.

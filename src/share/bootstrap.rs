@@ -3,23 +3,22 @@
 //! The marker says that they have been created. Whoever does not find it takes the lock, creates what is missing,
 //! and writes the marker last. The processors of both SDKs do the same, with the same documents.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::purpose::{ensure_purpose, own_purpose, purpose_of};
+use super::source::Source;
 use super::store::{Created, Store};
-use crate::cli::times::LeaseStart;
-use crate::cosmos::client::CosmosClient;
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::count::count;
 use crate::error::usage;
 use crate::escape::escape_for_terminal;
 use crate::feed::{ChangeFeedStart, FeedMode, FeedRange};
 use crate::leases::{
-    Attempt, Dialect, Document, Form, Group, NewLease, Send, Target, attempt, etag_at, gaps, lock,
-    marker, range_of, token_of,
+    Attempt, Dialect, Document, Form, Group, NewLease, Purpose, RangeStart, Send, Target, attempt,
+    gaps, lock, marker, range_of, token_of,
 };
 use crate::process;
 use crate::report::Report;
@@ -29,26 +28,18 @@ const LOCK: Duration = Duration::from_secs(30);
 /// Leases that are created at the same time.
 const CONCURRENCY: usize = 16;
 
-/// The container that is read, and where its feed begins for a lease without a position.
-#[derive(Debug, Clone)]
-pub(super) struct Source {
-    pub(super) client: Arc<CosmosClient>,
-    pub(super) mode: FeedMode,
-    pub(super) start: ChangeFeedStart,
-    /// As `DATABASE/CONTAINER`.
-    pub(super) name: String,
-}
-
-impl Source {
-    /// The ETag at which a range begins. It is saved with its lease, so that a restart begins there too.
-    pub(super) async fn start_of(
-        &self,
-        range: &FeedRange,
-        partitions: &[PhysicalPartition],
-    ) -> Result<String> {
-        let start = LeaseStart::At(self.start);
-        etag_at(&self.client, self.mode, range, partitions, &start).await
-    }
+/// The group, and which copy it feeds, if there is one and this instance may share it. Nothing is changed.
+///
+/// # Errors
+///
+/// If it may not, or if the service refuses a request for good.
+pub(super) async fn look(store: &Store, source: &Source) -> Result<(Group, Option<Purpose>)> {
+    let all = store.list_all().await?;
+    ensure_no_partitions_of_java(store, source, &all)?;
+    let group = store.own(all);
+    ensure_own(store, &group)?;
+    let purpose = purpose_of(store, source, &group).await?;
+    Ok((group, purpose))
 }
 
 /// Creates the leases of the group, unless they have been created, and waits for whoever does.
@@ -59,11 +50,14 @@ impl Source {
 pub(super) async fn bootstrap(store: &Store, source: &Source, report: &Report) -> Result<()> {
     let mut has_waited = false;
     loop {
-        let all = store.list_all().await?;
-        ensure_no_partitions_of_java(store, source, &all)?;
-        let group = store.own(all);
-        ensure_own(store, &group)?;
+        let (group, purpose) = look(store, source).await?;
         if group.marker.is_some() {
+            if purpose.is_some_and(|purpose| purpose.from != source.start) {
+                let name = escape_for_terminal(&store.prefix.name);
+                report.notice(&format!(
+                    "the group `{name}` continues at its saved positions; --from has no effect"
+                ));
+            }
             return Ok(());
         }
         if let Some(left) = &group.lock {
@@ -81,15 +75,47 @@ pub(super) async fn bootstrap(store: &Store, source: &Source, report: &Report) -
         let Some(lock) = take_lock(store).await? else {
             continue;
         };
-        let created = create_missing(store, source, &group).await;
-        if created.is_ok() {
-            let marker = marker(store.common())?;
-            send(store, &marker, Send::Create).await?;
-        }
+        let created = create(store, source, group).await;
         remove(store, &lock).await?;
-        report.detail(&format!("{} created", count(created? as u64, "lease")));
+        let Some(created) = created? else {
+            continue;
+        };
+        report.detail(&format!("{} created", count(created as u64, "lease")));
         return Ok(());
     }
+}
+
+/// Creates what the group lacks, while this instance has its lock. None if that has to be looked at again.
+async fn create(store: &Store, source: &Source, listed: Group) -> Result<Option<usize>> {
+    let mut group = listed;
+    let mut source = source.clone();
+    let mut starts = Vec::new();
+    if let Some(mut own) = own_purpose(store, &source) {
+        // Somebody may have created it, for something else, since it was listed.
+        group = store.list().await?;
+        ensure_own(store, &group)?;
+        match purpose_of(store, &source, &group).await? {
+            // Whoever began has said where.
+            Some(found) => (source.start, starts) = (found.from, found.starts),
+            None => {
+                if source.start == ChangeFeedStart::Now {
+                    own.starts = starts_of(&source).await?;
+                    starts.clone_from(&own.starts);
+                }
+                let document = own.document(store.common())?;
+                if !matches!(
+                    send(store, &document, Send::Create).await?,
+                    Attempt::Done(_)
+                ) {
+                    return Ok(None);
+                }
+            }
+        }
+    }
+    let created = create_missing(store, &source, &group, &starts).await?;
+    let marker = marker(store.common())?;
+    send(store, &marker, Send::Create).await?;
+    Ok(Some(created))
 }
 
 /// Whether the lock of a group is young enough. Its own time to live counts only where the container has one.
@@ -129,18 +155,56 @@ async fn send(store: &Store, document: &Document, send: Send<'_>) -> Result<Atte
     Ok(sent)
 }
 
+/// Where each range begins, if that is decided now.
+async fn starts_of(source: &Source) -> Result<Vec<RangeStart>> {
+    let partitions = source.client.list_partitions(true).await?;
+    let partitions = &partitions;
+    let ranges: Vec<FeedRange> = partitions.iter().map(|one| one.range.clone()).collect();
+    stream::iter(ranges)
+        .map(|range| async move {
+            let etag = source.start_of(&range, partitions).await?;
+            anyhow::Ok(RangeStart { range, etag })
+        })
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await
+}
+
+/// The parts of a range, each with where it begins if that was decided before.
+fn parts_by_start(range: &FeedRange, starts: &[RangeStart]) -> Vec<(FeedRange, Option<String>)> {
+    let decided = starts.iter().filter_map(|start| {
+        let part = start.range.intersection(range)?;
+        Some((part, Some(start.etag.clone())))
+    });
+    let others = gaps(starts.iter().map(|start| start.range.clone()));
+    let others = others
+        .into_iter()
+        .filter_map(|gap| Some((gap.intersection(range)?, None)));
+    decided.chain(others).collect()
+}
+
 /// Creates a lease for each range that has none. Each has a position from the start: where it begins does not depend
-/// on when it is first read.
-async fn create_missing(store: &Store, source: &Source, group: &Group) -> Result<usize> {
+/// on when it is first read, nor, if that was decided before, on when it is created.
+async fn create_missing(
+    store: &Store,
+    source: &Source,
+    group: &Group,
+    starts: &[RangeStart],
+) -> Result<usize> {
     let partitions = source.client.list_partitions(true).await?;
     let covered = group.leases.iter();
     let covered = covered.filter_map(|lease| range_of(lease, &partitions));
     let mut new = Vec::new();
     for gap in gaps(covered) {
-        for partition in &partitions {
-            let Some(range) = partition.range.intersection(&gap) else {
-                continue;
-            };
+        let of_partition = |partition: &PhysicalPartition| {
+            let range = partition.range.intersection(&gap);
+            range.map_or_else(Vec::new, |range| parts_by_start(&range, starts))
+        };
+        let parts = partitions.iter().flat_map(|partition| {
+            let parts = of_partition(partition).into_iter();
+            parts.map(move |(range, etag)| (partition, range, etag))
+        });
+        for (partition, range, etag) in parts {
             let is_whole = range == partition.range;
             let (form, token) = match store.dialect {
                 Dialect::Net if is_whole => (Form::NetPartition, partition.id.clone()),
@@ -151,7 +215,7 @@ async fn create_missing(store: &Store, source: &Source, group: &Group) -> Result
                 form,
                 token,
                 range,
-                etag: None,
+                etag,
                 properties: serde_json::json!({}),
             });
         }
@@ -159,7 +223,9 @@ async fn create_missing(store: &Store, source: &Source, group: &Group) -> Result
     let count = new.len();
     let partitions = &partitions;
     let create = |mut lease: NewLease| async move {
-        lease.etag = Some(source.start_of(&lease.range, partitions).await?);
+        if lease.etag.is_none() {
+            lease.etag = Some(source.start_of(&lease.range, partitions).await?);
+        }
         let until = process::since_boot() + LOCK;
         match store.create(&lease, None, until).await? {
             Created::Done(_) => Ok(()),
@@ -181,6 +247,7 @@ async fn create_missing(store: &Store, source: &Source, group: &Group) -> Result
 ///
 /// A usage error.
 pub(super) fn ensure_own(store: &Store, group: &Group) -> Result<()> {
+    ensure_purpose(store, group)?;
     let name = escape_for_terminal(&store.prefix.name).into_owned();
     if let Some(dialect) = group.dialect()
         && dialect != store.dialect
@@ -246,4 +313,40 @@ fn ensure_no_partitions_of_java(store: &Store, source: &Source, all: &[Group]) -
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_begins_where_it_was_decided_although_partitions_were_split_or_merged() {
+        let range = |min: &str, max: &str| FeedRange::new(min, max).unwrap();
+        let start = |min: &str, max: &str, etag: &str| RangeStart {
+            range: range(min, max),
+            etag: etag.to_owned(),
+        };
+        let starts = [start("", "55", "1"), start("55", "FF", "2")];
+        let parts = |min: &str, max: &str| {
+            let parts = parts_by_start(&range(min, max), &starts).into_iter();
+            let parts = parts.map(|(range, etag)| {
+                let FeedRange {
+                    min_inclusive,
+                    max_exclusive,
+                } = range;
+                format!(
+                    "{min_inclusive}-{max_exclusive}: {}",
+                    etag.unwrap_or_default()
+                )
+            });
+            parts.collect::<Vec<String>>()
+        };
+        assert_eq!(parts("", "55"), ["-55: 1"]);
+        assert_eq!(parts("77", "FF"), ["77-FF: 2"]);
+        assert_eq!(parts("33", "99"), ["33-55: 1", "55-99: 2"]);
+        let whole = range("", "FF");
+        assert_eq!(parts_by_start(&whole, &[]), [(whole.clone(), None)]);
+        let part = parts_by_start(&whole, &starts[..1]);
+        assert_eq!(part[1], (range("55", "FF"), None));
+    }
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::bootstrap::Source;
+use super::source::Source;
 use super::store::{Created, Kept, Store};
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::feed::FeedRange;
-use crate::leases::{Attempt, Dialect, Form, Lease, NewLease, token_of};
+use crate::leases::{Attempt, Dialect, Form, Lease, NewLease, range_of, token_of};
 
 /// What became of a lease that was replaced.
 #[derive(Debug)]
@@ -67,11 +67,35 @@ pub(super) async fn replace(
     Ok(
         match deleted.context("the lease of a range that was split")? {
             Attempt::Done(_) | Attempt::Gone => Replaced::Done(children),
+            // Whoever has it now applies its changes again. Nobody applies those of its children before it is gone.
+            Attempt::Refused if store.feeds.is_some() => Replaced::Lost(Kept::Lost(None)),
             // Another instance has taken it meanwhile, and will find its children.
             Attempt::Refused => Replaced::Done(children),
             Attempt::Late => Replaced::Late,
         },
     )
+}
+
+/// Leaves out the leases of ranges that have another lease, from before a split or a merge: whoever has that one next applies
+/// what comes before it again. What comes after must not be applied before that.
+pub(super) fn leave_out_children(leases: &mut Vec<Lease>, partitions: &[PhysicalPartition]) {
+    let all: Vec<(Form, Option<FeedRange>)> = leases
+        .iter()
+        .map(|lease| (lease.form, range_of(lease, partitions)))
+        .collect();
+    let is_child = |(form, range): &(Form, Option<FeedRange>)| {
+        let Some(range) = range else {
+            return false;
+        };
+        all.iter().any(|(other, whole)| match whole {
+            // That of a partition that was merged becomes one of its range.
+            Some(whole) if whole == range => *other != *form && *form == Form::NetRange,
+            Some(whole) => whole.intersection(range).as_ref() == Some(range),
+            None => false,
+        })
+    };
+    let mut each = all.iter();
+    leases.retain(|_| !each.next().is_some_and(is_child));
 }
 
 /// The form and the token of the lease of a part.
@@ -92,5 +116,38 @@ fn form_of(
         }
         Dialect::Net => (Form::NetRange, token_of(range)),
         Dialect::JavaPartition | Dialect::JavaRange => (Form::JavaRange, token_of(range)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::leases::{Document, Target};
+
+    #[test]
+    fn the_leases_of_children_wait_until_that_of_their_parent_is_gone() {
+        let target = Target::Rid("AQAAAAAAAAA=".to_owned());
+        let lease = |version: u8, token: &str, min: &str, max: &str| {
+            let text = format!(
+                r#"{{"id":"a..{token}","version":{version},"LeaseToken":"{token}","FeedRange":{{"Range":{{"min":"{min}","max":"{max}"}}}},"Owner":null,"ContinuationToken":"\"5\""}}"#
+            );
+            Lease::of(Document::parse(text.as_bytes()).unwrap(), &target).unwrap()
+        };
+        let left = |mut leases: Vec<Lease>| {
+            leave_out_children(&mut leases, &[]);
+            let tokens = leases.into_iter().map(|lease| lease.token);
+            tokens.collect::<Vec<String>>()
+        };
+        let parent = || lease(0, "0", "", "55");
+        let child = |token: &str, min: &str, max: &str| lease(0, token, min, max);
+        let other = || lease(0, "1", "55", "FF");
+        let children = || vec![child("2", "", "33"), other(), child("3", "33", "55")];
+        assert_eq!(left(children()), ["2", "1", "3"]);
+        let mut with_parent = children();
+        with_parent.push(parent());
+        assert_eq!(left(with_parent), ["1", "0"]);
+        // That of a merged partition, and the one that it becomes.
+        assert_eq!(left(vec![lease(1, "-55", "", "55"), parent()]), ["0"]);
+        assert_eq!(left(vec![lease(1, "-55", "", "55"), other()]), ["-55", "1"]);
     }
 }

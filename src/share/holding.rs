@@ -1,11 +1,13 @@
 //! A lease that this instance has.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::feed::{FeedRange, Position, RangeState};
 use crate::leases::Lease;
+use crate::replay::Tenure;
 
 /// What is done with a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub(super) struct Holding {
     pub(super) phase: Phase,
     /// Until when it may be acted on. All times are since boot.
     pub(super) valid_until: Duration,
+    /// The same for whoever applies its changes.
+    pub(super) tenure: Arc<Tenure>,
     /// When it is to be written again.
     pub(super) renew_at: Duration,
     /// When a position may be saved again.
@@ -85,6 +89,12 @@ impl Holding {
         true
     }
 
+    /// The lease was written: it may be acted on until then.
+    pub(super) fn prolong(&mut self, until: Duration) {
+        self.valid_until = until;
+        self.tenure.prolong(until);
+    }
+
     /// Whether all that was handed over was printed. What comes after `--max` changes is not, not even the rest of
     /// their page.
     pub(super) fn is_printed(&self) -> bool {
@@ -100,7 +110,7 @@ impl Holding {
     /// Whether it is to be written now.
     pub(super) fn is_due(&self, now: Duration) -> bool {
         let saves = self.changes.flushed && self.unsaved().is_some() && now >= self.save_at;
-        !self.is_writing && (now >= self.renew_at || saves)
+        !self.is_writing && (now >= self.renew_at || saves || self.tenure.is_asked())
     }
 }
 
@@ -128,6 +138,12 @@ mod tests {
             stop: CancellationToken::new(),
             phase: Phase::Reading,
             valid_until: Duration::ZERO,
+            tenure: Arc::new(Tenure::until(
+                Duration::ZERO,
+                Duration::ZERO,
+                Arc::default(),
+                false,
+            )),
             renew_at: Duration::ZERO,
             save_at: Duration::ZERO,
             printed: None,

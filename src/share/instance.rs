@@ -4,24 +4,23 @@
 //! own, so that neither a slow lease container nor a slow reader of the pipe keeps another lease from being renewed.
 
 use std::collections::{HashMap, HashSet};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::bootstrap::Source;
-use super::children::Replaced;
+use super::children::{Replaced, leave_out_children};
 use super::holding::Holding;
 use super::others::Namesakes;
+use super::outlet::{Flush, Flushed, Outlet};
+use super::source::Source;
 use super::store::{Kept, Store};
 use crate::cosmos::error::{ServiceError, Verdict};
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::count::count;
-use crate::destination::Receipt;
 use crate::error::{ExitCode, exit_code, find};
 use crate::escape::escape_for_terminal;
 use crate::feed::{FeedRange, RangeId};
@@ -31,7 +30,6 @@ use crate::observe::{Event, Observers};
 use crate::process;
 use crate::reader::{ReaderEvent, ReaderOptions, Shard};
 use crate::report::{PROGRESS_INTERVAL, Report};
-use crate::sink::Sink;
 
 /// Leases that are written at the same time.
 const CONCURRENCY: usize = 32;
@@ -44,7 +42,9 @@ pub(super) struct Parts<'a> {
     pub(super) source: Source,
     pub(super) options: ReaderOptions,
     pub(super) shards: mpsc::UnboundedSender<Shard>,
-    pub(super) sink: Sink,
+    pub(super) outlet: Outlet,
+    /// What it does, for people.
+    pub(super) doing: &'static str,
     pub(super) observers: Observers<'a>,
     pub(super) watch: Watch,
     /// How often a position is saved.
@@ -96,8 +96,6 @@ pub(super) enum Stopping {
     Releasing,
 }
 
-pub(super) type Flush = Pin<Box<dyn Future<Output = Result<Vec<Receipt>>> + Send>>;
-
 /// One instance of a group.
 pub(super) struct Instance<'a> {
     pub(super) parts: Parts<'a>,
@@ -113,6 +111,8 @@ pub(super) struct Instance<'a> {
     pub(super) flush_at: Duration,
     pub(super) flush_began: Instant,
     pub(super) is_dirty: bool,
+    /// Told that a lease is to be written, so that it is known whose it is.
+    pub(super) wake: Arc<Notify>,
     pub(super) balance_at: Duration,
     pub(super) is_listing: bool,
     /// Leases that are being taken.
@@ -150,6 +150,7 @@ impl<'a> Instance<'a> {
             flush_at: Duration::ZERO,
             flush_began: Instant::now(),
             is_dirty: false,
+            wake: Arc::default(),
             balance_at: Duration::ZERO,
             is_listing: false,
             acquiring: 0,
@@ -205,6 +206,7 @@ impl<'a> Instance<'a> {
         let mut progress = tokio::time::interval(PROGRESS_INTERVAL);
         progress.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut is_reading = true;
+        let wake = Arc::clone(&self.wake);
         while !self.is_done() {
             let is_running = self.stopping == Stopping::No;
             tokio::select! {
@@ -214,6 +216,7 @@ impl<'a> Instance<'a> {
                 () = requested.cancelled(), if is_running => self.stop(None),
                 // Before anything else is done with a lease: it may be another's since this process was paused.
                 _ = look.tick() => self.look()?,
+                () = wake.notified() => self.look()?,
                 end = self.parts.watch.end(), if is_running => self.stop(Some(end)),
                 Some(done) = self.work.join_next(), if !self.work.is_empty() => {
                     self.done(done.context("a task ended unexpectedly")?)?;
@@ -302,7 +305,7 @@ impl<'a> Instance<'a> {
         let lapsed: Vec<RangeId> = self
             .holdings
             .iter()
-            .filter(|(_, holding)| now >= holding.valid_until)
+            .filter(|(_, holding)| now >= holding.valid_until || holding.tenure.is_broken())
             .map(|(id, _)| *id)
             .collect();
         for id in lapsed {
@@ -339,7 +342,8 @@ impl<'a> Instance<'a> {
                 }
             ),
             own => format!(
-                "tailing {own} of {} of {source} {who}",
+                "{} {own} of {} of {source} {who}",
+                self.parts.doing,
                 count(leases as u64, "range")
             ),
         });
@@ -354,8 +358,12 @@ impl<'a> Instance<'a> {
                 self.is_listing = false;
                 self.balance_at = process::since_boot() + self.parts.store.intervals.acquire;
                 let listed = self.readable(listed)?;
-                if let Some((group, partitions)) = listed.filter(|_| self.stopping == Stopping::No)
+                if let Some((mut group, partitions)) =
+                    listed.filter(|_| self.stopping == Stopping::No)
                 {
+                    if self.parts.store.feeds.is_some() {
+                        leave_out_children(&mut group.leases, &partitions);
+                    }
                     self.balance(&group, &partitions)?;
                 }
             }
@@ -376,7 +384,7 @@ impl<'a> Instance<'a> {
 }
 
 /// Waits for the end of a flush; forever, if there is none.
-async fn ended(flush: &mut Option<Flush>) -> Result<Vec<Receipt>> {
+async fn ended(flush: &mut Option<Flush>) -> Result<Flushed> {
     match flush {
         Some(flush) => flush.await,
         None => std::future::pending().await,

@@ -33,7 +33,7 @@ impl Instance<'_> {
                 };
                 // It may be another's, since this process was paused. The lease goes with the page: were it renewed
                 // after all, the next position to be saved would be beyond a page that was never printed.
-                if now >= holding.valid_until {
+                if now >= holding.valid_until || holding.tenure.is_broken() {
                     self.lapse(now);
                     return Ok(());
                 }
@@ -62,7 +62,7 @@ impl Instance<'_> {
                     request_charge,
                     permit,
                 };
-                self.parts.sink.write(0, page);
+                self.parts.outlet.write(page, &holding.tenure);
                 self.is_dirty = true;
             }
             ReaderEvent::Replaced {
@@ -86,6 +86,7 @@ impl Instance<'_> {
                 self.emit(range, &event);
             }
             ReaderEvent::Charged { request_charge, .. } => {
+                self.parts.outlet.charged(request_charge);
                 self.parts
                     .observers
                     .emit(&Event::Charged { request_charge });

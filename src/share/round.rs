@@ -17,11 +17,12 @@ use crate::cosmos::backoff::Backoff;
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::cosmos::token::{segments, token_at};
 use crate::escape::escape_for_terminal;
-use crate::feed::{FeedRange, Position, RangeId, RangeState, lsn_of_etag};
+use crate::feed::{FeedMode, FeedRange, Position, RangeId, RangeState, lsn_of_etag};
 use crate::leases::{Checkpoint, Form, Group, Lease, gaps, range_of, token_of};
 use crate::observe::Event;
 use crate::process;
 use crate::reader::Shard;
+use crate::replay::Tenure;
 
 impl Instance<'_> {
     /// Lists the group in a task.
@@ -81,7 +82,8 @@ impl Instance<'_> {
             let is_known = may_own.contains(&lease.token) || strays.contains(&lease.id);
             store.is_own(lease)
                 && !held.contains_key(&lease.id)
-                && (is_first
+                // What its last process has sent may still be on its way to a copy.
+                && ((is_first && store.feeds.is_none())
                     || (is_known && store.is_mine(lease))
                     || inherited.get(&lease.token) == Some(&lease.etag))
         };
@@ -375,6 +377,12 @@ impl Instance<'_> {
         let stop = CancellationToken::new();
         let renew = self.parts.store.intervals.renew;
         let now = process::since_boot();
+        let tenure = Tenure::until(
+            valid_until,
+            self.parts.store.intervals.validity(),
+            Arc::clone(&self.wake),
+            self.parts.store.mode == FeedMode::AllVersionsAndDeletes,
+        );
         self.holdings.insert(
             id,
             Holding {
@@ -383,6 +391,7 @@ impl Instance<'_> {
                 stop: stop.clone(),
                 phase: Phase::Reading,
                 valid_until,
+                tenure: Arc::new(tenure),
                 // Leases that were taken together are not renewed together.
                 renew_at: now + renew.mul_f64(0.5 + fastrand::f64() / 2.0),
                 save_at: now,

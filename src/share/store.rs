@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow};
 use super::service_clock::ServiceClock;
 use crate::cosmos::backoff::Backoff;
 use crate::cosmos::client::CosmosClient;
-use crate::feed::{FeedMode, FeedRange};
+use crate::feed::{ContainerAddress, FeedMode, FeedRange};
 use crate::leases::{
     Attempt, Common, Dialect, Document, Group, KeyedBy, Lease, Mark, NewLease, Prefix, Send, Stamp,
     attempt, fetch, groups, read,
@@ -52,6 +52,8 @@ pub(crate) struct Store {
     pub(crate) mark: Mark,
     pub(crate) clock: ServiceClock,
     pub(crate) intervals: Intervals,
+    /// The container that gets the changes, if they are not printed.
+    pub(crate) feeds: Option<ContainerAddress>,
 }
 
 /// What became of the write of a lease.
@@ -110,6 +112,7 @@ impl Store {
             foreign: Vec::new(),
             marker: None,
             lock: None,
+            copy: None,
         })
     }
 

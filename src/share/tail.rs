@@ -9,8 +9,10 @@ use anyhow::{Context, Result};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::bootstrap::{Source, bootstrap};
+use super::bootstrap::bootstrap;
 use super::instance::{Instance, Parts};
+use super::outlet::Outlet;
+use super::source::Source;
 use super::store::Store;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::cursor::{FeedRequest, PageSource};
@@ -70,15 +72,8 @@ pub(crate) async fn tail(
     };
     shutdown.begin()?;
     let stop = shutdown.child_token();
-    tokio::select! {
-        biased;
-        // The marker is written last: whoever starts next creates what is missing.
-        () = stop.cancelled() => {
-            return Ok(shutdown.reason().unwrap_or(ExitCode::Interrupted));
-        }
-        created = bootstrap(&store, &read, report) => {
-            created.map_err(|error| explain_mode(error, plan.mode))?;
-        }
+    if !create_group(&store, &read, &stop, report).await? {
+        return Ok(shutdown.reason().unwrap_or(ExitCode::Interrupted));
     }
     let limits = Limits {
         max: plan.max,
@@ -114,7 +109,8 @@ pub(crate) async fn tail(
         source: read,
         options,
         shards,
-        sink,
+        outlet: Outlet::Pipe(sink),
+        doing: "tailing",
         observers: observers(&plan, &source, monitor, report),
         watch: Watch::new(plan.idle_timeout, limits.reached, pipe_closed),
         save_interval: Duration::from_millis(plan.settings.checkpoint_interval_ms),
@@ -138,6 +134,24 @@ pub(crate) async fn tail(
         counts.request_charge
     ));
     Ok(shutdown.reason().unwrap_or(ExitCode::Done))
+}
+
+/// Creates the group if it does not exist. Returns false if a stop was requested first.
+pub(super) async fn create_group(
+    store: &Store,
+    read: &Source,
+    stop: &CancellationToken,
+    report: &Report,
+) -> Result<bool> {
+    tokio::select! {
+        biased;
+        // The marker is written last: whoever starts next creates what is missing.
+        () = stop.cancelled() => Ok(false),
+        created = bootstrap(store, read, report) => {
+            created.map_err(|error| explain_mode(error, read.mode))?;
+            Ok(true)
+        }
+    }
 }
 
 fn standard_output(source: &Connected) -> Arc<dyn Destination> {
@@ -221,7 +235,7 @@ fn explain_mode(error: anyhow::Error, mode: FeedMode) -> anyhow::Error {
 }
 
 /// Adds how to continue to the error that ended an instance.
-fn explain(error: anyhow::Error) -> anyhow::Error {
+pub(super) fn explain(error: anyhow::Error) -> anyhow::Error {
     if attached_exit_code(&error) == Some(ExitCode::Usage) {
         return error;
     }

@@ -9,14 +9,13 @@ use anyhow::Result;
 use super::children::{Replaced, replace};
 use super::holding::{Holding, Phase};
 use super::instance::{Done, Instance, Stopping, is_final};
+use super::outlet::Flushed;
 use super::store::Kept;
 use crate::cosmos::token::segments;
-use crate::destination::Receipt;
 use crate::escape::escape_for_terminal;
 use crate::feed::RangeId;
 use crate::observe::Event;
 use crate::process;
-use crate::sink::Seal;
 
 impl Instance<'_> {
     pub(super) fn release_all(&mut self) {
@@ -36,6 +35,7 @@ impl Instance<'_> {
     pub(super) fn drop_holding(&mut self, id: RangeId, why: &str) -> Option<Holding> {
         let holding = self.holdings.remove(&id)?;
         holding.stop.cancel();
+        holding.tenure.end();
         let token = escape_for_terminal(&holding.lease.token);
         self.report.detail(&format!("lease `{token}`: {why}"));
         self.parts.observers.emit(&Event::Left { range: id });
@@ -76,6 +76,14 @@ impl Instance<'_> {
         });
     }
 
+    /// Writes a lease again, if that was asked for while it was written.
+    fn confirm(&mut self, id: RangeId) {
+        let holding = self.holdings.get(&id);
+        if holding.is_some_and(|one| !one.is_writing && one.tenure.is_asked()) {
+            self.write(id);
+        }
+    }
+
     pub(super) fn written(&mut self, id: RangeId, result: Result<Kept>) -> Result<()> {
         let save_interval = self.parts.save_interval;
         let renew = self.parts.store.intervals.renew;
@@ -89,7 +97,7 @@ impl Instance<'_> {
                 let now = process::since_boot();
                 let is_saved = lease.checkpoint != holding.lease.checkpoint;
                 holding.lease = *lease;
-                holding.valid_until = valid_until;
+                holding.prolong(valid_until);
                 holding.renew_at = now + renew;
                 holding.save_at = now + save_interval;
                 if is_saved {
@@ -103,6 +111,7 @@ impl Instance<'_> {
                     self.release(id);
                 } else {
                     self.go_on(id);
+                    self.confirm(id);
                 }
             }
             Ok(kept) => self.lost(id, kept),
@@ -228,6 +237,8 @@ impl Instance<'_> {
             return;
         }
         holding.stop.cancel();
+        // Others may have it at once.
+        holding.tenure.end();
         let (lease, range) = (holding.lease.clone(), holding.range().clone());
         let (etag, until) = (holding.unsaved().map(str::to_owned), holding.valid_until);
         let (store, writers) = (Arc::clone(&self.parts.store), Arc::clone(&self.writers));
@@ -281,15 +292,16 @@ impl Instance<'_> {
         for holding in self.holdings.values_mut() {
             holding.changes.begin_flush();
         }
-        self.flush = Some(Box::pin(self.parts.sink.checkpoint(&Seal::Nothing)));
+        self.flush = Some(self.parts.outlet.flush());
     }
 
     /// What was handed over before the flush has been printed.
-    pub(super) fn flushed(&mut self, receipts: Vec<Receipt>) -> Result<()> {
-        let printed = receipts.iter().map(|receipt| receipt.written.documents);
-        self.printed += printed.sum::<u64>();
-        for (id, position) in receipts.into_iter().flat_map(|receipt| receipt.positions) {
-            let Some(holding) = self.holdings.get_mut(&id) else {
+    pub(super) fn flushed(&mut self, flushed: Flushed) -> Result<()> {
+        self.printed += flushed.changes;
+        for (id, position) in flushed.positions {
+            // What was not applied in time comes before this position.
+            let holding = self.holdings.get_mut(&id);
+            let Some(holding) = holding.filter(|holding| holding.tenure.is_active()) else {
                 continue;
             };
             if let [part] = &segments(&position.token, holding.range())?[..] {
@@ -315,6 +327,10 @@ impl Instance<'_> {
     /// Lets all leases go.
     pub(super) async fn let_go(mut self) {
         self.stopping = Stopping::Releasing;
+        // Nobody writes them any more for a change that waits for it.
+        for holding in self.holdings.values() {
+            holding.tenure.end();
+        }
         self.settle().await;
         let ids: Vec<RangeId> = self.holdings.keys().copied().collect();
         for id in ids {
@@ -361,7 +377,8 @@ impl Instance<'_> {
             };
             holding.is_writing = false;
             if let Some(Kept::Written(lease, until)) = written {
-                (holding.lease, holding.valid_until) = (*lease, until);
+                holding.lease = *lease;
+                holding.prolong(until);
             }
         }
     }

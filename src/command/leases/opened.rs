@@ -51,7 +51,18 @@ impl<'a> Opened<'a> {
         monitored: Names,
         report: &'a Arc<Report>,
     ) -> Result<Self> {
-        let mut base = account.account_plan(monitored)?;
+        let base = account.account_plan(monitored)?;
+        Self::at_account(account, base, names, report).await
+    }
+
+    /// Connects to a lease container of the account that `base` connects to. A container that is read is the one of
+    /// `base`.
+    pub(in crate::command) async fn at_account(
+        account: &'a Account,
+        mut base: ConnectionPlan,
+        names: &ContainerNames,
+        report: &'a Arc<Report>,
+    ) -> Result<Self> {
         let plan = of_container(&base, names, NamesFrom::Leases);
         let leases = account
             .connect(

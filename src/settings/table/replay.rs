@@ -332,7 +332,8 @@ settings! {
         .help("Append changes that cannot be applied to this file, with the reason, and continue")
         .details(
             "One JSON object per line: reason, origin, and the change as `current`, `previous` and \
-             `metadata`, so that the file can be replayed once the cause is fixed. A place in an object store, such as \
+             `metadata`, so that the file can be replayed once the cause is fixed. A file that another process writes is \
+             refused: each instance of a --group has one of its own. A place in an object store, such as \
              az://CONTAINER/letters/, gets an object for each commit that has some, and can be replayed too.",
         )
         .of(REPLAY)

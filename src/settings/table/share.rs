@@ -7,21 +7,28 @@ use crate::cli::choices::LeaseFormat;
 use crate::settings::setting::{Heading, Setting, settings};
 use crate::settings::value::{choice, duration, text};
 
-const SHARING: &[Command] = &[Command::Tail];
+const SHARING: &[Command] = &[Command::Tail, Command::Replay];
+
+/// Those whose short help has no room for them.
+const IN_FULL: &[Command] = &[Command::Replay];
 
 settings! {
     SHARED_GROUP: String = Setting::new("group", text("NAME"))
-        .help("Share the ranges with all instances of this group, by leases: each change is printed by one of them")
+        .help("Share the ranges with all instances of this group, by leases: each change is read by one of them")
         .details(
             "The name of a change feed processor of .NET, the lease prefix of Java, or the LeaseContainerPrefix of \
              Functions is the group of that processor: then its instances share with this one, and take over from \
-             each other. A new name makes a new group, whose leases begin at --from. Output is at least once: after a \
-             crash, or when a range moves to another instance, the changes after the last saved position are printed \
-             again.",
+             each other. A new name makes a new group, whose leases begin at --from. A pipe gets \
+             each change at least once: after a crash, or when a range moves to another instance, the changes after the \
+             last saved position are printed again. A replay applies those again, on the condition of what the target \
+             has, so that a late write of an instance that was paused cannot leave an older document. It needs \
+             --from-container and --follow, feeds one target, and has no --state, --snapshot, --dry-run, --speed, --since and \
+             --until.",
         )
         .requires("leases")
         .of(SHARING)
         .under(Heading::Changes)
+        .in_full_of(IN_FULL)
         .brief("Share the ranges with the instances of this group");
 
     SHARED_LEASES: String = Setting::new("leases", text("DATABASE/CONTAINER"))
@@ -29,6 +36,7 @@ settings! {
         .requires("group")
         .of(SHARING)
         .under(Heading::Changes)
+        .in_full_of(IN_FULL)
         .brief("The container of its leases");
 
     INSTANCE: String = Setting::new("instance", text("NAME"))

@@ -1,4 +1,4 @@
-//! Transactional batches: upserts of one partition key, all of them or none; or one read or one deletion.
+//! Transactional batches: upserts of one partition key, all of them or none; or one read, replacement or deletion.
 
 use std::collections::HashSet;
 use std::time::Instant;
@@ -51,21 +51,24 @@ impl From<ItemAnswer> for BatchAnswer {
     }
 }
 
-/// Answers a batch of one read or one deletion, which has the id in its body.
+/// Answers a batch of one read, replacement or deletion, which has the id in its body.
 fn carry_out_one(
     container: &mut StoredContainer,
     asked: &AskedOperation<'_>,
     partition_key: &str,
     now: u64,
 ) -> Result<BatchAnswer, Box<ItemAnswer>> {
-    let request = match asked.operation_type.as_str() {
-        "Read" => ItemRequest::Read,
-        "Delete" => ItemRequest::Delete,
-        other => {
+    let document = asked.resource_body.map(|body| body.get().as_bytes());
+    let request = match (asked.operation_type.as_str(), document) {
+        ("Read", None) => ItemRequest::Read,
+        ("Replace", Some(text)) => ItemRequest::Replace(Bytes::copy_from_slice(text)),
+        ("Delete", None) => ItemRequest::Delete,
+        (other, _) => {
             let message = format!("a batch with {other} is not served");
             return Err(ItemAnswer::violation(message).into());
         }
     };
+    let is_read = matches!(request, ItemRequest::Read);
     let answered = items::answer(
         container,
         request,
@@ -83,6 +86,8 @@ fn carry_out_one(
     });
     if answered.status == 200 {
         result["eTag"] = answered.etag.into();
+    }
+    if answered.status == 200 && is_read {
         // By text, since a document may have numbers that no `Value` has.
         result["resourceBody"] = "@".into();
     }
@@ -131,7 +136,7 @@ fn carry_out(
         partition_key.ok_or_else(|| violation("a batch without a partition key".to_owned()))?;
     let key = key_of(container, partition_key)?;
     if let [one] = asked.as_slice()
-        && one.resource_body.is_none()
+        && one.operation_type != "Upsert"
     {
         return carry_out_one(container, one, partition_key, now);
     }

@@ -124,7 +124,10 @@ pub(super) fn answer(
             "Entity with the specified id already exists in the system.",
         );
     }
-    if if_match.is_some_and(|wanted| wanted != "*" && Some(wanted) != etag.as_deref()) {
+    // An upsert of what is not there creates it, whatever its condition.
+    let creates = matches!(request, ItemRequest::Upsert(_)) && current.is_none();
+    let is_another = |wanted: &str| wanted != "*" && Some(wanted) != etag.as_deref();
+    if !creates && if_match.is_some_and(is_another) {
         return ItemAnswer::error(
             412,
             "PreconditionFailed",

@@ -12,8 +12,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
+use super::copying::Copying;
 use super::scene::{Instance, Printed, Scene};
-use crate::command::DATABASE;
+use crate::command::{DATABASE, against, run};
 use crate::gateway::{Container, Gateway, KEY, sign};
 use crate::gateway_conformance::careless_client::{send, take_apart};
 use crate::leases::written::ago;
@@ -439,4 +440,78 @@ fn an_instance_of_dotnet_and_one_of_ours_share_leases_of_ranges() {
     let peer = Peer::start(scene, "Host-1");
     share(scene);
     hand_back(scene, a, peer, 1);
+}
+
+#[test]
+fn what_a_group_feeds_is_written_where_no_processor_looks() {
+    let copying: &'static Copying = Box::leak(Box::new(Copying::new(2, "latest")));
+    copying.put("x", 1);
+    let a = copying.start("a");
+    copying.wait_for_version("x", Some(1));
+    a.stop();
+    let scene = &copying.scene;
+    // Each document that its query finds is a lease.
+    let peer = Peer::start(scene, "Host-1");
+    scene.wait_for_owners(&[("Host-1", 2)]);
+    peer.stop();
+    assert_eq!(scene.owners(), [("-".to_owned(), 2)].into());
+
+    // KEDA's query finds the others too, by what comes before the RIDs. It leaves out those without a token, and reads
+    // members without regard to their case.
+    let latest = scene.leased.leases.latest().into_iter();
+    let documents = latest.map(|one| serde_json::from_slice::<Value>(&one.text).unwrap());
+    let found = documents.filter(|one| one["id"].as_str().unwrap().starts_with("orders127."));
+    let (leases, others): (Vec<Value>, Vec<Value>) =
+        found.partition(|one| one["LeaseToken"].is_string());
+    assert_eq!((leases.len(), others.len()), (2, 2));
+    let known = [
+        "leasetoken",
+        "continuationtoken",
+        "owner",
+        "version",
+        "feedrange",
+    ];
+    for other in &others {
+        let mut members = other.as_object().unwrap().keys();
+        assert!(
+            members.all(|name| !known.contains(&name.to_lowercase().as_str())),
+            "{other}"
+        );
+    }
+
+    // And our own commands know it.
+    let leases = |arguments: &[&str]| {
+        let mut command = against(&scene.leased.gateway);
+        command.args(["leases"]).args(arguments);
+        run(command.arg("--leases=shop/leases"))
+    };
+    let listed = leases(&["list", "--format", "json"]);
+    let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
+    let group = &listed["groups"][0];
+    assert_eq!(group["feeds"]["container"], "copy", "{listed}");
+    assert_eq!(group["leases"].as_array().unwrap().len(), 2);
+    assert_eq!(listed["groups"].as_array().unwrap().len(), 1);
+    let checked = leases(&["check"]);
+    assert_eq!(
+        checked.code,
+        Some(0),
+        "{}{}",
+        checked.stdout,
+        checked.stderr
+    );
+    assert!(!checked.stdout.contains("copy"), "{}", checked.stdout);
+    // One that says nothing is a fault.
+    let mut copy = others
+        .into_iter()
+        .find(|one| one["feeds"].is_object())
+        .unwrap();
+    copy["feeds"] = Value::Null;
+    scene.leased.leases.upsert(copy);
+    let checked = leases(&["check"]);
+    assert_eq!(checked.code, Some(1), "{}", checked.stdout);
+    assert!(
+        checked.stdout.contains("does not say which copy it feeds"),
+        "{}",
+        checked.stdout
+    );
 }

@@ -1,12 +1,19 @@
 //! Instances that share a feed by leases: the real binary, several of them, against the scripted gateway.
 
+mod contended;
+mod copying;
 mod costs;
 mod documents;
 mod dotnet;
 mod faults;
+mod feeds;
+mod late;
 mod limits;
 mod namesakes;
+mod replay;
 mod scene;
 mod soak;
+mod stolen;
 mod stops;
 mod takeover;
+mod undone;
