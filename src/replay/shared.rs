@@ -18,8 +18,11 @@ use super::outcome;
 use super::own_writes::OwnWrites;
 use super::replay_source::ReplaySource;
 use super::shared_pages::{self, SharedPages};
-use super::start::{Containers, Target, compares_documents, first_state, note_lifetimes};
+use super::start::{
+    Containers, Target, compares_documents, first_state, note_lifetimes, open_letters,
+};
 use super::writer::Writer;
+use crate::cli::location::Location;
 use crate::cosmos::definition::DefaultTtl;
 use crate::error::{ExitCode, usage};
 use crate::feed::ContainerAddress;
@@ -71,8 +74,7 @@ pub(crate) async fn begin_shared(
              (--id-collisions)",
         );
     }
-    let path = plan.dead_letter.as_deref();
-    let letters = DeadLetters::open(path, None, false, report)?;
+    let letters = open_letters(&plan, None, false, report)?;
     let budget = match plan.max_ru {
         Some(max_ru) => Some(Arc::new(Budget::new(
             max_ru.per_second(&target.client).await?,
@@ -143,8 +145,8 @@ pub(crate) fn ensure_shared_fits(
     };
     source.refuse_as_target(target)?;
     ensure_key(&source, connected, key_paths, plan)?;
-    if let Some(path) = &plan.dead_letter {
-        DeadLetters::open(Some(path), None, true, report)?;
+    open_letters(plan, None, true, report)?;
+    if let Some(Location::Local(path)) = &plan.dead_letter {
         DeadLetters::ensure_free(path)?;
     }
     Ok(())

@@ -189,20 +189,7 @@ pub async fn replay_found(
         return Ok(ExitCode::Done);
     }
     let refused_before = found.as_ref().map_or(0, |state| state.refused);
-    let committed = found.as_ref().and_then(|state| state.dead_letters);
-    let letters = match &plan.dead_letter {
-        Some(Location::Objects(place)) => {
-            let known = found
-                .as_ref()
-                .and_then(|state| state.letter_objects.as_ref());
-            let objects = LetterObjects::open(place, known, plan.dry_run)?;
-            DeadLetters::of_objects((!plan.dry_run).then_some(objects))
-        }
-        place => {
-            let path = place.as_ref().and_then(Location::path);
-            DeadLetters::open(path, committed, plan.dry_run, report)?
-        }
-    };
+    let letters = open_letters(&plan, found.as_ref(), plan.dry_run, report)?;
     let is_resumed = found.is_some();
     let mut state = found.unwrap_or_else(|| first_state(&target, &plan));
     state.moved(&target, &source);
@@ -312,6 +299,31 @@ fn watch(
 }
 
 /// Refuses a file for dead letters that is the state too.
+/// The place of refused changes, as a state knows it. In a rehearsal nothing is written.
+///
+/// # Errors
+///
+/// If it cannot be one, or any error of the system or of the store.
+pub(super) fn open_letters(
+    plan: &ReplayPlan,
+    found: Option<&ReplayState>,
+    is_rehearsal: bool,
+    report: &Report,
+) -> Result<DeadLetters> {
+    match &plan.dead_letter {
+        Some(Location::Objects(place)) => {
+            let known = found.and_then(|state| state.letter_objects.as_ref());
+            let objects = LetterObjects::open(place, known, is_rehearsal)?;
+            Ok(DeadLetters::of_objects((!is_rehearsal).then_some(objects)))
+        }
+        place => {
+            let path = place.as_ref().and_then(Location::path);
+            let committed = found.and_then(|state| state.dead_letters);
+            DeadLetters::open(path, committed, is_rehearsal, report)
+        }
+    }
+}
+
 fn refuse_two_uses(dead_letters: &Path, state: Option<&Path>) -> Result<()> {
     let is_one =
         state.is_some_and(|state| state == dead_letters || is_same_file(state, dead_letters));
