@@ -38,7 +38,7 @@ pub struct Bucket {
     once: Client,
     slots: Arc<Semaphore>,
     /// Bytes that writers hold back.
-    held: AtomicUsize,
+    held: Arc<AtomicUsize>,
 }
 
 /// An object that was read.
@@ -92,8 +92,19 @@ impl Bucket {
             store: client(address, retries(), TIMEOUT)?,
             once: client(address, once, TIMEOUT_ONCE)?,
             slots: Arc::new(Semaphore::new(UPLOADS)),
-            held: AtomicUsize::new(0),
+            held: Arc::default(),
         })
+    }
+
+    /// The same objects, as those of another address of the place: with the same clients, and bounded together.
+    pub fn of(&self, address: &Address) -> Self {
+        Self {
+            address: address.clone(),
+            store: Client::clone(&self.store),
+            once: Client::clone(&self.once),
+            slots: Arc::clone(&self.slots),
+            held: Arc::clone(&self.held),
+        }
     }
 
     /// Where it is.

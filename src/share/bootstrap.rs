@@ -64,7 +64,7 @@ pub(super) async fn bootstrap(store: &Store, source: &Source, report: &Report) -
         ensure_no_partitions_of_java(store, source, &all)?;
         let group = store.own(all);
         ensure_own(store, &group)?;
-        let purpose = purpose_of(store, source, &group).await?;
+        let purpose = purpose_of(store, source.start, &group).await?;
         if group.marker.is_some() {
             if purpose.is_some_and(|purpose| purpose.from != source.start) {
                 let name = escape_for_terminal(&store.prefix.name);
@@ -103,11 +103,11 @@ pub(super) async fn bootstrap(store: &Store, source: &Source, report: &Report) -
 async fn create(store: &Store, source: &Source, listed: Group) -> Result<Option<usize>> {
     let mut group = listed;
     let mut source = source.clone();
-    if let Some(own) = own_purpose(store, &source) {
+    if let Some(own) = own_purpose(store, source.start) {
         // Somebody may have created it, for something else, since it was listed.
         group = store.list().await?;
         ensure_own(store, &group)?;
-        match purpose_of(store, &source, &group).await? {
+        match purpose_of(store, source.start, &group).await? {
             // Whoever began has said where.
             Some(found) => source.start = found.from,
             None => {

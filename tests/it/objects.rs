@@ -2,6 +2,7 @@
 //! the `node_modules` of the first, and `COSMOS_TAIL_TEST_MOTO` a Python that has the second, as in `.ci/run`.
 
 mod careless;
+mod groups;
 mod rig;
 mod shards;
 mod sides;

@@ -4,6 +4,10 @@ mod costs;
 mod documents;
 mod dotnet;
 mod faults;
+#[cfg(feature = "object-stores")]
+mod files;
+#[cfg(feature = "object-stores")]
+mod files_soak;
 mod limits;
 mod namesakes;
 mod replay;
@@ -11,3 +15,6 @@ mod scene;
 mod soak;
 mod stops;
 mod takeover;
+
+#[cfg(feature = "object-stores")]
+pub(crate) use scene::INTERVALS;
