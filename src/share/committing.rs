@@ -37,10 +37,12 @@ impl Instance<'_> {
         else {
             return;
         };
-        let (files, range) = (Arc::clone(&files.files), holding.range().clone());
+        let (claims, range) = (Arc::clone(&files.claims), holding.range().clone());
+        let files = Arc::clone(&files.files);
         let (tenure, source) = (Arc::clone(&holding.tenure), self.parts.source.clone());
         self.work.spawn(async move {
             let claim = async {
+                let _permit = claims.acquire().await?;
                 let partitions = source.client.list_partitions(false).await?.into();
                 let range = RangeToClaim {
                     range,

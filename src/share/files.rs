@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::bootstrap::Source;
@@ -31,6 +31,9 @@ use crate::schema::TableForm;
 use crate::settings::TailPlan;
 use crate::signal::Shutdown;
 use crate::state::model::{FrozenOptions, JobKind, Settings};
+
+/// States that are claimed at the same time.
+const CLAIMS: usize = 16;
 
 /// What an instance writes.
 pub(crate) struct FilesPlan {
@@ -126,6 +129,7 @@ pub(crate) async fn files(
     let own = Arc::new(own.files(place, source.clone(), encoders(&source.client)));
     let outlet = Files {
         files: Arc::clone(&own),
+        claims: Arc::new(Semaphore::new(CLAIMS)),
         rotate_interval: plan.settings.rotate_interval_ms.map(Duration::from_millis),
         checkpoint_bytes: plan.settings.checkpoint_bytes,
         partitions: plan

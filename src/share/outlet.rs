@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use tokio::sync::Semaphore;
 
 use super::holding::Holding;
 use crate::destination::PartitionClock;
@@ -26,6 +27,8 @@ pub(super) enum Outlet {
 /// How the files of an instance are written.
 pub(super) struct Files {
     pub(super) files: Arc<GroupFiles>,
+    /// Bounds the claims under way.
+    pub(super) claims: Arc<Semaphore>,
     /// After which an open file is finished.
     pub(super) rotate_interval: Option<Duration>,
     /// Bytes of pages after which a commit begins.

@@ -607,35 +607,127 @@ fn a_tail_writes_objects_and_they_are_replayed_in_their_order() {
     assert_eq!(numbers, (0..200).collect());
 }
 
-#[test]
-fn a_paused_owner_at_each_call_of_the_store_harms_nothing() {
-    for (nth, kind) in [
-        (3, CallKind::Put),
-        (5, CallKind::Put),
-        (2, CallKind::Part),
-        (1, CallKind::Complete),
-        (2, CallKind::Complete),
-    ] {
-        let scene = FilesScene::new(1);
-        scene.fill(0..60);
-        let mut seen = 0;
-        scene.store.script(move |_, call| {
-            seen += usize::from(call.kind == kind);
-            (call.kind == kind && seen == nth).then_some(Trouble::Pause)
-        });
-        let mut a = Instance::start("a", &mut scene.command("a"), &scene.scene.printed);
-        assert!(a.is_paused_by(&scene.store), "{}", a.said());
+/// Something goes wrong with one call of the first instance, and a second one has its ranges then, or shares them.
+fn goes_wrong((nth, kind): (usize, CallKind), trouble: Trouble) {
+    let scene = FilesScene::new(1);
+    scene.fill(0..60);
+    let mut seen = 0;
+    scene.store.script(move |_, call| {
+        seen += usize::from(call.kind == kind);
+        (call.kind == kind && seen == nth).then_some(trouble)
+    });
+    let mut a = Instance::start("a", &mut scene.command("a"), &scene.scene.printed);
+    let is_paused = match trouble {
+        Trouble::Pause | Trouble::PauseBefore => a.is_paused_by(&scene.store),
+        Trouble::KillBefore | Trouble::KillAfter => {
+            assert!(!a.is_paused_by(&scene.store));
+            false
+        }
+        _ => {
+            scene.wait_for(0..60);
+            false
+        }
+    };
+    let calls = scene.store.calls();
+    assert!(calls.iter().any(|(_, what)| *what == Some(trouble)));
+    if trouble != Trouble::PauseBefore {
         scene.store.clear();
-        let b = scene.start("b");
-        scene.fill(60..120);
-        scene.wait_for(0..120);
+    }
+    let b = scene.start("b");
+    scene.fill(60..120);
+    scene.wait_for(0..120);
+    // What was on its way has its effect when others have gone on.
+    scene.store.clear();
+    if is_paused {
         a.signal(Signal::SIGCONT);
-        scene.fill(120..140);
-        scene.wait_for(0..140);
+    }
+    scene.fill(120..140);
+    scene.wait_for(0..140);
+    let may_run = !matches!(trouble, Trouble::KillBefore | Trouble::KillAfter);
+    if may_run {
         a.stop();
-        b.stop();
-        if let Err(wrong) = scene.judge(0..140) {
-            panic!("{kind:?} {nth}: {wrong}");
+    }
+    b.stop();
+    if let Err(wrong) = scene.judge(0..140) {
+        panic!("{kind:?} {nth} {trouble:?}: {wrong}");
+    }
+}
+
+#[test]
+fn an_owner_that_is_paused_at_a_call_of_the_store_harms_nothing() {
+    for trouble in [Trouble::Pause, Trouble::PauseBefore] {
+        // The claim, the beginning, a commit; then what becomes of an object.
+        for call in [(2, CallKind::Put), (3, CallKind::Put), (4, CallKind::Put)] {
+            goes_wrong(call, trouble);
+        }
+        for call in [(2, CallKind::Part), (1, CallKind::Complete)] {
+            goes_wrong(call, trouble);
         }
     }
+}
+
+#[test]
+fn an_owner_that_dies_at_a_call_of_the_store_is_followed_exactly() {
+    for (call, trouble) in [
+        ((1, CallKind::Put), Trouble::KillAfter),
+        ((2, CallKind::Put), Trouble::KillBefore),
+        ((3, CallKind::Put), Trouble::KillAfter),
+        ((2, CallKind::Part), Trouble::KillAfter),
+        ((1, CallKind::Complete), Trouble::KillBefore),
+        ((1, CallKind::Complete), Trouble::KillAfter),
+    ] {
+        goes_wrong(call, trouble);
+    }
+}
+
+#[test]
+fn an_answer_of_the_store_that_is_lost_or_late_is_settled() {
+    for (call, trouble) in [
+        ((2, CallKind::Put), Trouble::Unanswered),
+        ((3, CallKind::Put), Trouble::Late(2)),
+        ((4, CallKind::Put), Trouble::Unanswered),
+        ((5, CallKind::Put), Trouble::Late(3)),
+        ((1, CallKind::Complete), Trouble::Unanswered),
+        ((2, CallKind::Complete), Trouble::Lost),
+    ] {
+        goes_wrong(call, trouble);
+    }
+}
+
+#[test]
+fn columns_are_those_of_the_first_instance() {
+    let scene = FilesScene::new(2);
+    let parquet = |name: &str| {
+        let mut command = scene.command(name);
+        command.args(["--format", "parquet"]);
+        command
+    };
+    let ended = fail(&mut parquet("a"), 2);
+    assert!(
+        ended.stderr.contains("give them with --schema FILE"),
+        "{}",
+        ended.stderr
+    );
+    assert!(scene.store.objects().is_empty());
+    scene.fill(0..100);
+    let a = scene.start_as("a", &mut parquet("a"));
+    let b = scene.start_as("b", &mut parquet("b"));
+    scene.scene.wait_for_owners(&[("a", 1), ("b", 1)]);
+    scene.fill(100..150);
+    let rows = || {
+        let states = scene.objects();
+        let states = states
+            .iter()
+            .filter(|(name, _)| name.starts_with("_cosmos-tail/ranges/"));
+        let states = states.map(|(_, text)| file::parse(text).unwrap());
+        states.map(|state| state.totals.documents).sum::<u64>()
+    };
+    scene
+        .scene
+        .wait_until(|| rows() == 150, || format!("{} rows", rows()));
+    a.stop();
+    b.stop();
+    let verified = scene.verify();
+    assert_eq!(verified.code, Some(0), "{}", verified.stderr);
+    assert!(verified.stderr.contains("150 rows"), "{}", verified.stderr);
 }
