@@ -731,3 +731,23 @@ fn columns_are_those_of_the_first_instance() {
     assert_eq!(verified.code, Some(0), "{}", verified.stderr);
     assert!(verified.stderr.contains("150 rows"), "{}", verified.stderr);
 }
+
+#[test]
+fn many_ranges_take_little_memory() {
+    const RANGES: usize = 96;
+    let scene = FilesScene::new(RANGES);
+    scene.fill(0..2000);
+    let a = scene.start("a");
+    scene.wait_for(0..2000);
+    let peak = a.peak_memory();
+    let said = a.stop();
+    assert!(
+        said.contains(&format!("exporting {RANGES} of {RANGES} ranges")),
+        "{said}"
+    );
+    if let Some(peak) = peak {
+        println!("{} MB", peak >> 20);
+        assert!(peak < 128 << 20, "{} MB", peak >> 20);
+    }
+    scene.assert_exact(0..2000);
+}
