@@ -7,6 +7,8 @@ mod faults;
 #[cfg(feature = "object-stores")]
 mod files;
 #[cfg(feature = "object-stores")]
+mod files_faults;
+#[cfg(feature = "object-stores")]
 mod files_soak;
 mod limits;
 mod namesakes;
