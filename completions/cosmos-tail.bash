@@ -889,7 +889,7 @@ _cosmos__tail() {
             return 0
             ;;
         cosmos__tail__subcmd__export)
-            opts="-o -f -d -c -v -q -h -V --output --all-containers --from --mode --follow --until --force --state --plan --shard --repair --snapshot --query --query-file --parameter --partition-key --masked --format --compression --delimiter --null --csv-safe --csv-bom --rotate-bytes --rotate-interval --partition-by --row-group-size --schema --columns --sample --detect-timestamps --strict-types --extra --system-fields --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --checkpoint-bytes --summary --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
+            opts="-o -f -d -c -v -q -h -V --output --all-containers --from --mode --follow --until --force --state --plan --shard --repair --snapshot --query --query-file --parameter --partition-key --masked --group --leases --instance --lease-format --acquire-interval --renew-interval --expiration-interval --format --compression --delimiter --null --csv-safe --csv-bom --rotate-bytes --rotate-interval --partition-by --row-group-size --schema --columns --sample --detect-timestamps --strict-types --extra --system-fields --concurrency --page-size --max-retries --max-ru --poll-interval --checkpoint-interval --checkpoint-bytes --summary --metrics-listen --metrics-per-range --health-timeout --profile --endpoint --limit-to-endpoint --region --token-scope --database --container --auth --key-file --via --subscription --resource-group --account-name --priority --throughput-bucket --demo --verbose --quiet --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -940,6 +940,34 @@ _cosmos__tail() {
                     return 0
                     ;;
                 --partition-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --leases)
+                    _cosmos__tail_names address
+                    return 0
+                    ;;
+                --instance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lease-format)
+                    COMPREPLY=($(compgen -W "dotnet java" -- "${cur}"))
+                    return 0
+                    ;;
+                --acquire-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --renew-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expiration-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -265,6 +265,14 @@ complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l query
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l query-file -d 'The same from a file' -r -F
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l parameter -d 'The value of a parameter of the query; once for each' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l partition-key -d 'Query only this partition key; once for each level of a hierarchical key' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l group -d 'Share the ranges with the instances of this group' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l leases -d 'The container of its leases' -r -f -a '(__cosmos_tail_names address)'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l instance -d 'The name of this instance, which no other one of the group has; in lower case [default: the host and a random number]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l lease-format -d 'Whose leases the group has. KEDA reads those of .NET [default: dotnet]' -r -f -a "dotnet\t'Of .NET and Functions'
+java\t'Of Java\'s handleLatestVersionChanges'"
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l acquire-interval -d 'How often to look for leases to take [default: 13s]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l renew-interval -d 'How often to renew a lease [default: 17s]' -r
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l expiration-interval -d 'After how long a lease that is not renewed is taken by others: the same for all instances of a group [default: 60s]' -r
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l format -d 'Format of the files' -r -f -a "jsonl\t'One JSON document per line, byte for byte as the service sent it'
 csv\t'One row per line by RFC 4180, with a header in every file'
 parquet\t'Typed columns, for DuckDB, Spark, pandas and polars'
@@ -322,7 +330,7 @@ json\t'One JSON object per line, for programs that collect logs'"
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l all-containers -d 'All containers of the database, each to a directory'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -s f -l follow -d 'Keep reading new changes until stopped'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l force -d 'Replace the output of an earlier export'
-complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l repair -d 'With --plan: discard open files of the share that do not match its state, and read their ranges again'
+complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l repair -d 'With --plan or --group: discard open files that do not match their state, and read their ranges again'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l snapshot -d 'With --mode all: all documents first, then every version and delete since the export began'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l masked -d 'Export masked values where the container masks some and this credential may not see them'
 complete -c cosmos-tail -n "__fish_cosmos_tail_using_subcommand export" -l csv-safe -d 'CSV: put a `\'` before text that a spreadsheet would take for a formula; this alters data'

@@ -179,7 +179,7 @@ pub fn clock_offset() -> time::Duration {
 }
 
 #[cfg(feature = "failpoints")]
-pub use switched::{CALLS, DEFECTS, STEPS};
+pub use switched::{CALLS, DEFECTS, MOMENTS, STEPS};
 
 #[cfg(feature = "failpoints")]
 mod switched {
@@ -237,8 +237,18 @@ mod switched {
         "object.summary",
     ];
 
+    /// Moments of what an instance of a group does with the states of ranges.
+    pub const MOMENTS: [&str; 6] = [
+        "group.claimed",
+        "group.parent-over",
+        "group.begun",
+        "group.over",
+        "group.child-has-a-lease",
+        "group.lease-deleted",
+    ];
+
     /// Defects that can be planted, in addition to skipped steps.
-    pub const DEFECTS: [&str; 20] = [
+    pub const DEFECTS: [&str; 22] = [
         "defect.position-before-data",
         "defect.one-token-for-all-children",
         "defect.parts-of-a-query-begin-again",
@@ -257,6 +267,8 @@ mod switched {
         "defect.object.recorded-before-it-is-published",
         "defect.object.state-without-condition",
         "defect.object.unclear-commit-is-done",
+        "defect.group.begins-at-the-lease",
+        "defect.group.parent-is-not-ended",
         "defect.replay.writes-without-condition",
         "defect.replay.trusts-what-it-reads",
     ];
@@ -295,7 +307,9 @@ mod switched {
     });
 
     fn is_known(name: &str) -> bool {
-        [&STEPS[..], &CALLS, &DEFECTS].concat().contains(&name)
+        [&STEPS[..], &CALLS, &MOMENTS, &DEFECTS]
+            .concat()
+            .contains(&name)
     }
 
     pub(super) fn call(name: &'static str) -> io::Result<()> {

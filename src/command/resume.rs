@@ -30,5 +30,5 @@ pub(super) async fn run(
         let connection = account.plan_of(source)?;
         account.connect(connection, retries, report).await
     };
-    job::resume(connect, plan, &monitor, report, shutdown).await
+    Box::pin(job::resume(connect, plan, &monitor, report, shutdown)).await
 }

@@ -2,16 +2,31 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::account::Account;
 use super::leases::opened::Opened;
+use crate::cli::Command;
+use crate::cli::location::Location;
 use crate::error::usage;
 use crate::feed::FeedMode;
 use crate::leases::{Dialect, Mark, Prefix};
+use crate::objects::Address;
 use crate::report::Report;
-use crate::settings::{ConnectionPlan, LeaseFormat, Names, SharePlan};
+use crate::settings::{ConnectionPlan, Given, LeaseFormat, Names, SharePlan, table};
 use crate::share::{Group, Intervals, ServiceClock, Store};
+
+/// Where the instances of a group write, by what was typed.
+pub(super) fn address_of(given: &Given) -> Result<Address> {
+    let typed = match given.command() {
+        Command::Tail => given.typed(&table::TAIL_OUTPUT),
+        _ => given.typed(&table::EXPORT_OUTPUT),
+    };
+    match typed {
+        Some(Location::Objects(address)) => Ok(address),
+        _ => bail!("instances write to an object store"),
+    }
+}
 
 /// Connects to the lease container and to the container that is read.
 pub(super) async fn group(
@@ -65,6 +80,7 @@ pub(super) async fn group_of(
             expiration: plan.expiration,
         },
         feeds: None,
+        files: None,
     };
     Ok(Group { store, source })
 }

@@ -4,12 +4,14 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 
 use anyhow::Result;
+use tokio_util::sync::CancellationToken;
 
 use super::account::{Account, connect_retries};
 use super::monitoring;
-use super::shared::group;
+use super::shared::{address_of, group};
 use crate::cli::choices::{ColorChoice, Mode, TailFormat};
 use crate::cosmos::client::CosmosClient;
+use crate::destination::Output;
 use crate::error::{ExitCode, usage};
 use crate::feed::{ChangeFeedStart, ContainerAddress};
 use crate::format::{AskWidth, ChangeEncoder, Limits};
@@ -18,7 +20,7 @@ use crate::process;
 use crate::render::{ChangeFormat, Filter, FilterInput, RenderOptions, Renderer, Terminal};
 use crate::report::Report;
 use crate::settings::{Given, SharePlan, TailPlan, table};
-use crate::share;
+use crate::share::{self, FilesPlan};
 use crate::signal::Shutdown;
 
 /// Prints changes, or appends them to a file, until the tail ends.
@@ -60,6 +62,17 @@ pub(super) async fn run(
             return job::tail(connect, plan, encoder, &monitor, report, shutdown).await;
         };
         let group = group(account, shared, plan.mode, report).await?;
+        if plan.output == Output::Objects {
+            let address = address_of(&given)?;
+            let limits = Limits {
+                max: None,
+                until: None,
+                reached: CancellationToken::new(),
+            };
+            let encoders = |client: &CosmosClient| Some(encoder(limits, client).into_encoders());
+            let files = FilesPlan::of_tail(plan, address);
+            return share::files(group, files, encoders, &monitor, report, shutdown).await;
+        }
         share::tail(group, plan, encoder, &monitor, report, shutdown).await
     };
     if !(account.is_demo() && starts_now) {

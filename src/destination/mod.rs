@@ -65,6 +65,6 @@ pub use seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
 pub use shards::{Home, Shards};
 pub use standard_output::StandardOutput;
 pub use table::{
-    DEFINITION_FILE, MANIFEST_FILE, STATE_FILE, StateDirectory, Table, own_object, real,
-    shard_directory, state_directory_of,
+    DEFINITION_FILE, GROUP_FILE, MANIFEST_FILE, STATE_FILE, StateDirectory, Table, own_object,
+    range_of_state, real, shard_directory, state_directory_of, states_of_ranges,
 };

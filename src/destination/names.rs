@@ -12,6 +12,8 @@ use super::table::{DEFINITION_FILE, MANIFEST_FILE, STATE_FILE, ensure_own, place
 use crate::durable::{self, OPEN_SUFFIX, shown_path, with_suffix};
 use crate::error::with_hint;
 use crate::format::Extension;
+#[cfg(feature = "object-stores")]
+use crate::objects::Address;
 
 /// The suffix of the file that names the state that an output belongs to.
 const OWNER_SUFFIX: &str = ".owner";
@@ -639,6 +641,8 @@ pub fn stem_of_shards(container: &str, extension: &str) -> String {
 
 /// What precedes the number of a shard in the names of its files.
 const SHARD_INFIX: &str = "-shard";
+/// What precedes the bounds of a range of a group in the names of its objects.
+const RANGE_INFIX: &str = "-range-";
 
 /// The longest stem, in bytes, of the files with this extension: with the least digits, while they are open.
 fn max_stem(extension: &str) -> usize {
@@ -664,15 +668,30 @@ fn file_stem(name: &str, max: usize) -> String {
     format!("{stem}~{:016x}", fnv_1a(name.as_bytes()))
 }
 
-/// The name of a container, and of the share of a plan, as the names of objects begin: of characters that need no encoding
-/// in an object store.
+/// The name of a container, and of the share of a plan or the range of a group that has this address, as the names of
+/// objects begin: of characters that need no encoding in an object store.
 #[cfg(feature = "object-stores")]
-pub fn stem_of_objects(container: &str, shard: Option<u32>) -> String {
+pub fn stem_of_objects(container: &str, address: &Address) -> String {
     let stem = stem_in_store(container);
-    match shard {
-        None => stem,
-        Some(shard) => format!("{stem}{SHARD_INFIX}{shard:05}"),
+    match (address.shard(), address.range()) {
+        (Some(shard), _) => format!("{stem}{SHARD_INFIX}{shard:05}"),
+        (None, Some(range)) => format!("{stem}{RANGE_INFIX}{range}"),
+        (None, None) => stem,
     }
+}
+
+/// What the names of the objects of all ranges of a group begin with.
+pub fn stem_of_ranges_in_store(container: &str) -> String {
+    stem_in_store(container) + RANGE_INFIX
+}
+
+/// The range of a group that an object is of, by its name, which begins with `stem`.
+pub fn range_of_name<'a>(name: &'a str, stem: &str) -> Option<&'a str> {
+    let rest = split_name(name).1.strip_prefix(stem)?;
+    // The bounds, then the series, the part, and the claim with the extension.
+    let mut dashes = rest.match_indices('-').map(|(at, _)| at);
+    let second = dashes.nth(1)?;
+    Some(&rest[..second])
 }
 
 /// What the names of the objects of all shards of a container begin with.

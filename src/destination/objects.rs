@@ -22,14 +22,14 @@ use self::uploads::{Completion, UploadWriter, Uploads, is_gone};
 use super::committed::Committed;
 use super::export_files::ExportFiles;
 use super::manifest::{Entry, Manifest, lines_of};
-use super::names::{PartFile, stem_of_objects};
+use super::names::{PartFile, stem_of_objects, stem_of_ranges_in_store, stem_of_shards_in_store};
 use super::part::{FileState, ManifestMark, PartId, Piece, ResumedPart, Upload};
 use super::partition::{PartitionBy, split_name};
 use super::partitions::Partitions;
 use super::recover::Recovery;
 use super::seam::{Destination, Inheritance, Kind, Ownership, PartWriter, Unsynced};
 use super::shards::SHARDS_FILE;
-use super::table::own_object;
+use super::table::{GROUP_FILE, own_object};
 use crate::cosmos::backoff::Backoff;
 use crate::count::exactly;
 use crate::error::{ExitCode, usage, with_exit_code, with_hint};
@@ -74,7 +74,7 @@ impl Objects {
     /// The export of `container` to the objects below the address of `bucket`, whose names end in `extension`.
     pub fn new(bucket: Arc<Bucket>, container: &str, extension: &'static str) -> Self {
         Self {
-            stem: stem_of_objects(container, bucket.address().shard()),
+            stem: stem_of_objects(container, bucket.address()),
             bucket,
             extension,
             process: uuid::Uuid::nil(),
@@ -321,10 +321,14 @@ impl Objects {
         Ok(mark)
     }
 
-    /// What the names of the objects of all shards begin with, if this is one of them.
-    fn stem_of_plan(&self) -> Option<&str> {
-        self.bucket.address().shard()?;
-        Some(self.stem.trim_end_matches(|c: char| c.is_ascii_digit()))
+    /// What the names of the objects of all shards begin with, if this is one of them; the same of ranges.
+    fn stem_of_all(&self) -> Option<String> {
+        let address = self.bucket.address();
+        match (address.shard(), address.range()) {
+            (Some(_), _) => Some(stem_of_shards_in_store(&self.container)),
+            (None, Some(_)) => Some(stem_of_ranges_in_store(&self.container)),
+            (None, None) => None,
+        }
     }
 
     fn unsupported(&self) -> anyhow::Error {
@@ -356,12 +360,13 @@ fn one_of_each_series<'a>(rest: &mut Vec<&'a FileState>) -> Vec<&'a FileState> {
 /// Whoever reads the place as a table would take whatever is there for data of the export.
 fn ensure_only_hidden(objects: &Objects, listed: &[(String, u64)]) -> Result<()> {
     let is_hidden = |name: &str| name.starts_with(['_', '.']);
-    let is_of_plan = |name: &str| {
-        let stem = objects.stem_of_plan();
+    let stem = objects.stem_of_all();
+    let is_of_all = |name: &str| {
+        let stem = stem.as_deref();
         stem.is_some_and(|stem| split_name(name).1.starts_with(stem))
     };
     let mut names = listed.iter();
-    match names.find(|(name, _)| !is_hidden(name) && !is_of_plan(name)) {
+    match names.find(|(name, _)| !is_hidden(name) && !is_of_all(name)) {
         None => Ok(()),
         Some((name, _)) => Err(usage(
             format!("`{}` is not of an export", objects.display_of(name)),
@@ -399,11 +404,18 @@ impl Destination for Objects {
         let Some((name, _)) = listed.iter().find(|(name, _)| is_ours(name)) else {
             return ensure_only_hidden(self, &listed);
         };
-        let is_of_shards = self.bucket.address().shard().is_none()
-            && listed
-                .iter()
-                .any(|(name, _)| *name == self.own(SHARDS_FILE));
-        if is_of_shards {
+        let is_whole = self.bucket.address().is_whole();
+        let is_there = |own: &str| listed.iter().any(|(name, _)| *name == self.own(own));
+        if is_whole && is_there(GROUP_FILE) {
+            return Err(usage(
+                format!(
+                    "`{}` is written by the instances of a group",
+                    self.display()
+                ),
+                "choose another path, or add an instance: export --follow --group NAME --leases DATABASE/CONTAINER -o ADDRESS",
+            ));
+        }
+        if is_whole && is_there(SHARDS_FILE) {
             return Err(usage(
                 format!("`{}` is written by the shards of a plan", self.display()),
                 "choose another path, or continue a shard: export --plan PLAN --shard I/N -o ADDRESS",

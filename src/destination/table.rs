@@ -101,12 +101,32 @@ impl Table {
     }
 }
 
-/// The name below `address` of an object that is not data, of the export there or of the shard whose address it is.
+/// The object that says which group writes to a place.
+pub const GROUP_FILE: &str = "group.json";
+/// The states of the ranges of a group are below this, and nothing else is: a listing has one for each range.
+const RANGES: &str = "ranges/";
+
+/// The name below `address` of an object that is not data, of the export there or of the shard or the range whose address it
+/// is.
 pub fn own_object(address: &Address, name: &str) -> String {
-    match address.shard() {
-        None => format!("{INSIDE}/{name}"),
-        Some(shard) => format!("{INSIDE}/{}/{name}", shard_directory(shard)),
+    match (address.shard(), address.range()) {
+        (Some(shard), _) => format!("{INSIDE}/{}/{name}", shard_directory(shard)),
+        (None, Some(range)) if name == STATE_FILE => format!("{INSIDE}/{RANGES}{range}.json"),
+        (None, Some(range)) => format!("{INSIDE}/range-{range}/{name}"),
+        (None, None) => format!("{INSIDE}/{name}"),
     }
+}
+
+/// The directory of the states of the ranges of a group.
+pub fn states_of_ranges() -> String {
+    format!("{INSIDE}/{RANGES}")
+}
+
+/// The range whose state an object of this name is.
+pub fn range_of_state(name: &str) -> Option<&str> {
+    let name = name.strip_prefix(&states_of_ranges())?;
+    let range = name.strip_suffix(".json")?;
+    (!range.contains('/')).then_some(range)
 }
 
 /// The name of the directory of a shard, below the state directory of its table.

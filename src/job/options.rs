@@ -1,16 +1,18 @@
 //! The options of the reader and the sink of a job, by its state and the settings of this run.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Result;
 
 use super::buffers::buffered_bytes;
-use super::feed_request;
+use super::{Connected, feed_request};
 use crate::destination::{Destination, Output};
-use crate::format::Compression;
+use crate::format::{Compression, EncoderOptions, NewEncoder, encoders};
 use crate::reader::{ReadEnd, ReaderOptions};
+use crate::schema::TableLayout;
 use crate::sink::SinkOptions;
-use crate::state::model::{Settings, State};
+use crate::state::model::{FrozenOptions, Settings, State};
 
 /// Bytes of rows that all encoders together may keep in memory.
 const ENCODER_MEMORY: usize = 64 << 20;
@@ -41,6 +43,29 @@ pub(super) fn sink_options(
         rotate_bytes: settings.rotate_bytes,
         encoder_memory: (ENCODER_MEMORY / jobs).max(MIN_ENCODER_MEMORY),
     }
+}
+
+/// What encodes the files of an export.
+pub(super) fn encoders_of(
+    connected: &Connected,
+    options: &FrozenOptions,
+    settings: &Settings,
+    is_stream: bool,
+    layout: Arc<OnceLock<TableLayout>>,
+) -> Box<NewEncoder> {
+    let paths = connected.client.partition_key_definition().paths();
+    encoders(EncoderOptions {
+        format: options.format,
+        is_stream,
+        mode: options.mode,
+        compression: options.compression,
+        csv: options.csv.clone().unwrap_or_default(),
+        row_group_bytes: settings.row_group_bytes.unwrap_or(u64::MAX),
+        partition_key_paths: paths.iter().map(ToString::to_string).collect(),
+        layout,
+        form: options.table,
+        extra: settings.extra.unwrap_or_default(),
+    })
 }
 
 /// How a job reads.

@@ -10,6 +10,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::coordinator::Job;
 use super::definition::{self, Definition, Unread};
 use super::open_layout::OpenLayout;
+use super::options::encoders_of;
 use super::outcome::Prepared;
 use super::query::Asked;
 use super::sample::{self, QuerySample, SampleRequest};
@@ -24,8 +25,6 @@ use crate::error::{ExitCode, is_of_the_system, usage, with_exit_code, with_hint}
 use crate::feed::{
     ChangeFeedStart, ContainerAddress, FeedMode, FeedRange, Part, RangeSet, RangeState, Scope,
 };
-use crate::format::EncoderOptions;
-use crate::format::encoders;
 use crate::monitor::{Begun, Monitor};
 use crate::observe::{Details, Observer, ProgressLine, SnapshotNotices};
 use crate::reader::ReadEnd;
@@ -283,19 +282,9 @@ pub(super) fn job<'a>(
     if let Some(known) = &state.options.layout {
         layout.set(known.clone()).ok();
     }
-    let paths = connected.client.partition_key_definition().paths();
-    let encoders = encoders(EncoderOptions {
-        format: state.options.format,
-        is_stream: destination.kind() == Kind::Stream,
-        mode: state.options.mode,
-        compression: state.options.compression,
-        csv: state.options.csv.clone().unwrap_or_default(),
-        row_group_bytes: settings.row_group_bytes.unwrap_or(u64::MAX),
-        partition_key_paths: paths.iter().map(ToString::to_string).collect(),
-        layout: Arc::clone(&layout),
-        form: state.options.table,
-        extra: settings.extra.unwrap_or_default(),
-    });
+    let is_stream = destination.kind() == Kind::Stream;
+    let shared = Arc::clone(&layout);
+    let encoders = encoders_of(&connected, &state.options, &settings, is_stream, shared);
     let is_open = state.options.format.has_columns() && state.options.layout.is_none();
     let open_layout = is_open.then(|| OpenLayout {
         options: state.options.inference.clone().unwrap_or_default(),

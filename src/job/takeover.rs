@@ -23,6 +23,8 @@ pub(super) enum RepairBy {
     Tail,
     /// The command of a share of a plan.
     Share,
+    /// The command of an instance of a group.
+    Group,
 }
 
 impl RepairBy {
@@ -41,6 +43,7 @@ impl fmt::Display for RepairBy {
             Self::Resume => "`resume --repair`",
             Self::Tail => "the same `tail` command with --repair",
             Self::Share => "the same `export --plan` command with --repair",
+            Self::Group => "the same command with --repair",
         })
     }
 }

@@ -44,7 +44,7 @@ pub(crate) use lease::{Checkpoint, Dialect, Form, Lease};
 pub(crate) use owned::{Mark, Stamp, lock};
 pub(crate) use portable::{export, import};
 pub(crate) use prefix::{Place, Prefix, Target, database_of as database_rid};
-pub(crate) use purpose::{Purpose, RangeStart};
+pub(crate) use purpose::{Feeds, FilesPlace, Purpose, RangeStart};
 pub(crate) use ranges::{gaps, range_of, token_of};
 pub(crate) use read::{KeyedBy, read};
 pub(crate) use repair::{Repair, repair};

@@ -1,4 +1,4 @@
-//! What a group is for, if it feeds a copy: a document of our own beside the marker, which no processor looks at.
+//! What a group is for, if it feeds a copy or files: a document of our own beside the marker, which no processor looks at.
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,7 @@ use super::read::KeyedBy;
 use crate::feed::{ChangeFeedStart, ContainerAddress, FeedRange};
 
 const FEEDS: &str = "feeds";
+const FILES: &str = "files";
 const FROM: &str = "from";
 const STARTS: &str = "starts";
 
@@ -19,11 +20,29 @@ pub(crate) struct RangeStart {
     pub(crate) etag: String,
 }
 
+/// What gets the changes of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Feeds {
+    /// A container.
+    Copy(ContainerAddress),
+    /// Files.
+    Files(FilesPlace),
+}
+
+/// Where the files of a group are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FilesPlace {
+    /// Identifies the place, however its address is written.
+    pub(crate) id: uuid::Uuid,
+    /// Its address.
+    pub(crate) address: String,
+}
+
 /// What a group is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Purpose {
-    /// The container that gets its changes.
-    pub(crate) feeds: ContainerAddress,
+    /// What gets its changes.
+    pub(crate) feeds: Feeds,
     /// Where a range begins whose lease is created.
     pub(crate) from: ChangeFeedStart,
     /// What that was when the group was created, if it is another position at any other time. Leases that are created later,
@@ -44,7 +63,10 @@ impl Purpose {
         if common.keyed_by == KeyedBy::PartitionKey {
             document.set("partitionKey", &id)?;
         }
-        document.set(FEEDS, &self.feeds)?;
+        match &self.feeds {
+            Feeds::Copy(container) => document.set(FEEDS, container)?,
+            Feeds::Files(place) => document.set(FILES, place)?,
+        }
         document.set(FROM, self.from)?;
         if !self.starts.is_empty() {
             document.set(STARTS, &self.starts)?;
@@ -54,8 +76,12 @@ impl Purpose {
 
     /// That of a document; none if it says none.
     pub(crate) fn of(document: &Document) -> Option<Self> {
+        let feeds = match document.value(FILES) {
+            Some(place) => Feeds::Files(serde_json::from_value(place).ok()?),
+            None => Feeds::Copy(serde_json::from_value(document.value(FEEDS)?).ok()?),
+        };
         Some(Self {
-            feeds: serde_json::from_value(document.value(FEEDS)?).ok()?,
+            feeds,
             from: serde_json::from_value(document.value(FROM)?).ok()?,
             starts: match document.value(STARTS) {
                 Some(starts) => serde_json::from_value(starts).ok()?,

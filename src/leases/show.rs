@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::assess::{Row, State};
 use super::group::Group;
-use super::purpose::Purpose;
+use super::purpose::{Feeds, FilesPlace, Purpose};
 use crate::feed::{ContainerAddress, FeedMode, FeedRange};
 use crate::measure::Figures;
 use crate::report::{Align, Table};
@@ -48,6 +48,9 @@ pub(crate) struct GroupObject<'a> {
     /// The container that a replay keeps up to date by it.
     #[serde(skip_serializing_if = "Option::is_none")]
     feeds: Option<ContainerAddress>,
+    /// The place in an object store that instances write by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<FilesPlace>,
     #[serde(flatten)]
     lag: Numbers,
     leases: Vec<LeaseObject<'a>>,
@@ -99,6 +102,12 @@ impl<'a> From<&'a Assessed<'a>> for GroupObject<'a> {
             state: row.state.name(),
             note: row.note.as_deref(),
         });
+        let purpose = group.copy.as_ref().and_then(Purpose::of);
+        let (feeds, files) = match purpose.map(|purpose| purpose.feeds) {
+            Some(Feeds::Copy(container)) => (Some(container), None),
+            Some(Feeds::Files(place)) => (None, Some(place)),
+            None => (None, None),
+        };
         Self {
             group: &group.prefix.name,
             prefix: &group.prefix.text,
@@ -107,11 +116,8 @@ impl<'a> From<&'a Assessed<'a>> for GroupObject<'a> {
             format: group.dialect().map(super::lease::Dialect::name),
             mode: mode_name(group.mode()),
             is_initialized: group.marker.is_some(),
-            feeds: group
-                .copy
-                .as_ref()
-                .and_then(Purpose::of)
-                .map(|copy| copy.feeds),
+            feeds,
+            files,
             lag: Numbers::from(&assessed.all),
             leases: leases.collect(),
         }

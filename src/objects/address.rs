@@ -28,8 +28,19 @@ pub struct Address {
     container: String,
     /// Without slashes at its ends.
     path: String,
-    /// The share of a plan that it is of, of all those that have this address.
-    shard: Option<u32>,
+    /// Which of the exports it is of that have this address.
+    own: Own,
+}
+
+/// Which of the exports that write to one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Own {
+    /// All of them, or the only one.
+    Whole,
+    /// A share of a plan.
+    Shard(u32),
+    /// A range of a group.
+    Range(String),
 }
 
 impl Address {
@@ -87,7 +98,7 @@ impl Address {
             account: None,
             container: bucket.to_owned(),
             path: plain_path(prefix, "s3://BUCKET/orders/")?,
-            shard: None,
+            own: Own::Whole,
         })
     }
 
@@ -116,7 +127,7 @@ impl Address {
             account,
             container: container.to_owned(),
             path: plain_path(path, "az://CONTAINER/orders/")?,
-            shard: None,
+            own: Own::Whole,
         })
     }
 
@@ -144,23 +155,48 @@ impl Address {
     #[must_use]
     pub fn of_shard(&self, shard: u32) -> Self {
         Self {
-            shard: Some(shard),
+            own: Own::Shard(shard),
             ..self.clone()
         }
     }
 
-    /// The same address, as that of all shares, or of an export by itself.
+    /// The same address, as that of a range of a group: all ranges are written to one place, each with a state of its own.
     #[must_use]
-    pub fn of_all_shards(&self) -> Self {
+    pub fn of_range(&self, range: &str) -> Self {
         Self {
-            shard: None,
+            own: Own::Range(range.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// The same address, as that of all shares or ranges, or of an export by itself.
+    #[must_use]
+    pub fn of_all(&self) -> Self {
+        Self {
+            own: Own::Whole,
             ..self.clone()
         }
     }
 
     /// The share of a plan that it is of.
     pub fn shard(&self) -> Option<u32> {
-        self.shard
+        match self.own {
+            Own::Shard(shard) => Some(shard),
+            _ => None,
+        }
+    }
+
+    /// The range of a group that it is of.
+    pub fn range(&self) -> Option<&str> {
+        match &self.own {
+            Own::Range(range) => Some(range),
+            _ => None,
+        }
+    }
+
+    /// Whether it is that of a whole place, and not of a share or a range.
+    pub fn is_whole(&self) -> bool {
+        self.own == Own::Whole
     }
 
     /// The address as that of one object: where it is, and its name there.
@@ -241,7 +277,7 @@ impl fmt::Display for Address {
             account,
             container,
             path,
-            shard: _,
+            own: _,
         } = self;
         match (store, account) {
             (Store::S3, _) => write!(f, "s3://{container}/")?,

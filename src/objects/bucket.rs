@@ -41,7 +41,7 @@ pub struct Bucket {
     clock: Arc<StoreClock>,
     slots: Arc<Semaphore>,
     /// Bytes that writers hold back.
-    held: AtomicUsize,
+    held: Arc<AtomicUsize>,
 }
 
 /// An object that was read.
@@ -97,8 +97,20 @@ impl Bucket {
             once: client(address, &clock, once, TIMEOUT_ONCE)?,
             clock,
             slots: Arc::new(Semaphore::new(UPLOADS)),
-            held: AtomicUsize::new(0),
+            held: Arc::default(),
         })
+    }
+
+    /// The same objects, as those of another address of the place: with the same clients, and bounded together.
+    pub fn of(&self, address: &Address) -> Self {
+        Self {
+            address: address.clone(),
+            store: Client::clone(&self.store),
+            once: Client::clone(&self.once),
+            clock: self.clock.clone(),
+            slots: Arc::clone(&self.slots),
+            held: Arc::clone(&self.held),
+        }
     }
 
     /// Where it is.

@@ -40,11 +40,16 @@ pub fn bucket(address: &Address) -> Result<Arc<Bucket>> {
     static OPENED: Mutex<Vec<Weak<Bucket>>> = Mutex::new(Vec::new());
     let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
     opened.retain(|bucket| bucket.strong_count() > 0);
-    let mut known = opened.iter().filter_map(Weak::upgrade);
-    if let Some(bucket) = known.find(|bucket| bucket.address() == address) {
+    let known = || opened.iter().filter_map(Weak::upgrade);
+    if let Some(bucket) = known().find(|bucket| bucket.address() == address) {
         return Ok(bucket);
     }
-    let bucket = Arc::new(Bucket::open(address)?);
+    let place = address.of_all();
+    let of_place = known().find(|bucket| bucket.address().of_all() == place);
+    let bucket = Arc::new(match of_place {
+        Some(bucket) => bucket.of(address),
+        None => Bucket::open(address)?,
+    });
     opened.push(Arc::downgrade(&bucket));
     Ok(bucket)
 }
@@ -132,6 +137,16 @@ pub fn list(address: &Address) -> Result<Vec<(String, u64)>> {
     bucket(address)?.list("")
 }
 
+/// Those of them that are in this directory.
+///
+/// # Errors
+///
+/// If they cannot be listed.
+#[cfg(feature = "object-stores")]
+pub fn list_in(address: &Address, directory: &str) -> Result<Vec<(String, u64)>> {
+    bucket(address)?.list(directory.trim_end_matches('/'))
+}
+
 /// Whether there is an object of this name below `address`, or that cannot be found out now.
 #[cfg(feature = "object-stores")]
 pub fn may_exist(address: &Address, name: &str) -> bool {
@@ -175,6 +190,16 @@ pub fn replace(_: &'static str, address: &Address, _name: &str, _text: &[u8]) ->
 /// Always.
 #[cfg(not(feature = "object-stores"))]
 pub fn list(address: &Address) -> Result<Vec<(String, u64)>> {
+    Err(unsupported(address))
+}
+
+/// Fails: this build has no object stores.
+///
+/// # Errors
+///
+/// Always.
+#[cfg(not(feature = "object-stores"))]
+pub fn list_in(address: &Address, _directory: &str) -> Result<Vec<(String, u64)>> {
     Err(unsupported(address))
 }
 

@@ -208,7 +208,12 @@ impl DatabasePlan {
 }
 
 /// What is of one container.
-static REFUSED: [(&Row, &str, &str); 10] = [
+static REFUSED: [(&Row, &str, &str); 11] = [
+    (
+        &table::SHARED_GROUP.row,
+        "is of one container",
+        "leave it out; or start instances for each container, each with a group of its own",
+    ),
     (
         &table::RESUME_STATE.row,
         "is of one container",

@@ -45,6 +45,8 @@ pub struct ExportPlan {
     pub base: PathBuf,
     /// Whether to replace the output of an earlier export.
     pub force: bool,
+    /// Whether an instance of a group discards what does not match the state.
+    pub repair: bool,
     /// Where the documents go, as the user wrote it.
     pub destination: String,
     /// How to print the summary.
@@ -236,6 +238,7 @@ impl ExportPlan {
             state_object: None,
             base,
             force: false,
+            repair: false,
             destination: directory.display().to_string(),
             summary,
         })
@@ -314,6 +317,7 @@ impl ExportPlan {
             state_object: place.state_object,
             base: place.base,
             force: given.is_on(&table::FORCE),
+            repair: given.is_on(&table::SHARD_REPAIR),
             destination: place.shown,
             summary: given.get(&table::SUMMARY)?,
         })

@@ -89,7 +89,7 @@ impl ShardPlace {
     pub fn found(&self) -> Result<Option<Shards>> {
         match &self.own {
             OwnPlace::Directory { table, .. } => Shards::of(table),
-            OwnPlace::Objects(address) => Shards::at(&address.of_all_shards()),
+            OwnPlace::Objects(address) => Shards::at(&address.of_all()),
         }
     }
 }

@@ -8,9 +8,11 @@ use super::given::Given;
 use super::leases::ContainerNames;
 use super::table;
 use crate::cli::choices::{LeaseFormat, WriteMode};
+use crate::cli::location::Location;
 use crate::cli::values::Speed;
 use crate::error::usage;
 use crate::process;
+use crate::report::SummaryFormat;
 
 /// The shortest time after which leases expire: the service says in whole seconds when one was written.
 const MIN_EXPIRATION: Duration = Duration::from_secs(2);
@@ -49,6 +51,26 @@ impl SharePlan {
             return Ok(None);
         };
         ensure_shareable(given)?;
+        Self::of_group(group, given).map(Some)
+    }
+
+    /// The same for an export.
+    ///
+    /// # Errors
+    ///
+    /// As [`SharePlan::new`].
+    pub fn of_export(given: &Given) -> Result<Option<Self>> {
+        let Some(group) = given.typed(&table::SHARED_GROUP) else {
+            if given.is_on(&table::SHARD_REPAIR) && given.typed(&table::EXPORT_PLAN).is_none() {
+                return Err(usage(
+                    "--repair is for what an earlier process has written",
+                    "leave it out; to repair an export, `cosmos-tail resume --repair`; with --plan or --group, the same \
+                     command with --repair",
+                ));
+            }
+            return Ok(None);
+        };
+        ensure_shareable_export(given)?;
         Self::of_group(group, given).map(Some)
     }
 
@@ -155,12 +177,8 @@ fn ensure_shareable(given: &Given) -> Result<()> {
             "leave out --state; --from says where a new group begins",
         );
     }
-    if given.typed(&table::TAIL_OUTPUT).is_some() {
-        return refuse(
-            "-o",
-            "a range that moves to another instance would be in the files of both",
-            "write to a pipe, or redirect with `> FILE`: each change is then printed at least once",
-        );
+    if let Some(location) = given.typed(&table::TAIL_OUTPUT) {
+        ensure_is_shared(&location)?;
     }
     if given.is_on(&table::UNTIL_CAUGHT_UP) || given.typed(&table::TAIL_UNTIL).is_some() {
         return refuse(
@@ -174,6 +192,58 @@ fn ensure_shareable(given: &Given) -> Result<()> {
             "--partition-key and --range",
             "the leases of a group cover the whole container",
             "filter what is printed with --jq; or tail without --group",
+        );
+    }
+    Ok(())
+}
+
+/// Refuses an output that several instances cannot write to without harm.
+fn ensure_is_shared(location: &Location) -> Result<()> {
+    match location {
+        Location::Objects(_) => Ok(()),
+        Location::Local(_) => refuse(
+            "a file or a directory",
+            "an instance that was paused could write to it when another one has its ranges, and no file system refuses that",
+            "write to an object store, which does: -o az://CONTAINER/PATH/ or s3://BUCKET/PATH/; or let `tail` print, which \
+             is at least once: `tail --group … > FILE`",
+        ),
+        Location::StandardStream => refuse(
+            "-o -",
+            "a pipe gets each change at least once, and an export is exactly once",
+            "`tail --group …` prints; or write to an object store: -o az://CONTAINER/PATH/",
+        ),
+    }
+}
+
+/// The same for an export.
+fn ensure_shareable_export(given: &Given) -> Result<()> {
+    if !given.is_on(&table::FOLLOW) {
+        return refuse(
+            "an export that ends",
+            "an instance does not know how far the ranges of others are",
+            "add --follow; or share an export that ends by a plan: `cosmos-tail plan`, `export --plan`",
+        );
+    }
+    ensure_is_shared(&given.get(&table::EXPORT_OUTPUT)?)?;
+    if given.typed(&table::EXPORT_STATE).is_some() {
+        return refuse(
+            "--state",
+            "the state of each range is among the objects, where all instances find it",
+            "leave --state out; --from says where a new group begins",
+        );
+    }
+    if given.is_on(&table::SNAPSHOT) {
+        return refuse(
+            "--snapshot",
+            "a lease has one position, and a snapshot with its changes has two",
+            "export the snapshot first, without --group",
+        );
+    }
+    if given.get(&table::SUMMARY)? == SummaryFormat::Json {
+        return refuse(
+            "--summary json",
+            "an instance has a part of the export, which has no end",
+            "leave it out; `cosmos-tail verify ADDRESS --format json` says what is there",
         );
     }
     Ok(())

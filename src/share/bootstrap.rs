@@ -38,7 +38,7 @@ pub(super) async fn look(store: &Store, source: &Source) -> Result<(Group, Optio
     ensure_no_partitions_of_java(store, source, &all)?;
     let group = store.own(all);
     ensure_own(store, &group)?;
-    let purpose = purpose_of(store, source, &group).await?;
+    let purpose = purpose_of(store, source.start, &group).await?;
     Ok((group, purpose))
 }
 
@@ -90,11 +90,11 @@ async fn create(store: &Store, source: &Source, listed: Group) -> Result<Option<
     let mut group = listed;
     let mut source = source.clone();
     let mut starts = Vec::new();
-    if let Some(mut own) = own_purpose(store, &source) {
+    if let Some(mut own) = own_purpose(store, source.start) {
         // Somebody may have created it, for something else, since it was listed.
         group = store.list().await?;
         ensure_own(store, &group)?;
-        match purpose_of(store, &source, &group).await? {
+        match purpose_of(store, source.start, &group).await? {
             // Whoever began has said where.
             Some(found) => (source.start, starts) = (found.from, found.starts),
             None => {

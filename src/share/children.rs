@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use super::source::Source;
 use super::store::{Created, Kept, Store};
 use crate::cosmos::partitions::PhysicalPartition;
+use crate::failpoint;
 use crate::feed::FeedRange;
 use crate::leases::{Attempt, Dialect, Form, Lease, NewLease, range_of, token_of};
 
@@ -62,8 +63,10 @@ pub(super) async fn replace(
             Created::Done(None) => {}
             Created::Late => return Ok(Replaced::Late),
         }
+        failpoint::call("group.child-has-a-lease")?;
     }
     let deleted = store.delete(lease, until).await;
+    failpoint::call("group.lease-deleted")?;
     Ok(
         match deleted.context("the lease of a range that was split")? {
             Attempt::Done(_) | Attempt::Gone => Replaced::Done(children),

@@ -6,12 +6,15 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::feed::{FeedRange, Position, RangeState};
+use crate::job::RangeWriter;
 use crate::leases::Lease;
 use crate::replay::Tenure;
 
 /// What is done with a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Phase {
+    /// The state of its files is claimed.
+    Claiming,
     /// Its range is read.
     Reading,
     /// Its range was split or merged: these are the ranges that replace it, with the ETags at which they begin.
@@ -49,6 +52,62 @@ pub(super) struct Holding {
     pub(super) is_writing: bool,
     /// The flush after which the phase can go on.
     pub(super) waits_for: Option<u64>,
+    /// What it has if its changes go to files.
+    pub(super) files: Option<HoldingFiles>,
+}
+
+/// What a lease has whose changes go to files: each has a state of its own.
+#[derive(Debug, Default)]
+pub(super) struct HoldingFiles {
+    /// Writes them, once the state was claimed.
+    pub(super) writer: Option<RangeWriter>,
+    pub(super) lane: Lane,
+    /// When the open file is to be finished, if there is one.
+    pub(super) finish_at: Option<Duration>,
+    /// Bytes of pages since the last commit began.
+    pub(super) bytes: u64,
+}
+
+/// What was handed over, and when that is flushed.
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    begun: u64,
+    is_under_way: bool,
+    at: Duration,
+    pub(super) is_dirty: bool,
+}
+
+impl Lane {
+    /// The number of the next flush.
+    pub(super) fn next(&self) -> u64 {
+        self.begun + 1
+    }
+
+    /// The number of the last flush that has ended.
+    pub(super) fn ended(&self) -> u64 {
+        self.begun - u64::from(self.is_under_way)
+    }
+
+    /// Has a flush begin as soon as that is possible.
+    pub(super) fn hasten(&mut self) {
+        (self.is_dirty, self.at) = (true, Duration::ZERO);
+    }
+
+    /// Whether a flush is to begin.
+    pub(super) fn is_due(&self, now: Duration) -> bool {
+        !self.is_under_way && self.is_dirty && now >= self.at
+    }
+
+    /// A flush begins. The next one is to begin no earlier than `interval` from `now`.
+    pub(super) fn begin(&mut self, now: Duration, interval: Duration) {
+        self.begun += 1;
+        (self.is_under_way, self.is_dirty, self.at) = (true, false, now + interval);
+    }
+
+    /// The flush that was under way has ended.
+    pub(super) fn end(&mut self) {
+        self.is_under_way = false;
+    }
 }
 
 /// On which way changes are.
@@ -151,6 +210,7 @@ mod tests {
             changes: Changes::default(),
             is_writing: false,
             waits_for: None,
+            files: None,
         };
         let replaced = |etag: &str| Phase::Replaced(vec![(range.clone(), etag.to_owned())]);
         assert!(holding.end_reading(replaced("5"), 1));

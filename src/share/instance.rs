@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::children::{Replaced, leave_out_children};
-use super::holding::Holding;
+use super::holding::{Holding, Lane};
 use super::others::Namesakes;
 use super::outlet::{Flush, Flushed, Outlet};
 use super::source::Source;
@@ -24,7 +24,7 @@ use crate::count::count;
 use crate::error::{ExitCode, exit_code, find};
 use crate::escape::escape_for_terminal;
 use crate::feed::{FeedRange, RangeId};
-use crate::job::{Watch, WatchEnd};
+use crate::job::{ClaimedRange, RangeCommitted, Watch, WatchEnd};
 use crate::leases::{Group, Lease};
 use crate::observe::{Event, Observers};
 use crate::process;
@@ -82,6 +82,14 @@ pub(super) enum Done {
         id: RangeId,
         result: Result<Replaced>,
     },
+    Claimed {
+        id: RangeId,
+        result: Result<ClaimedRange>,
+    },
+    Committed {
+        id: RangeId,
+        committed: RangeCommitted,
+    },
 }
 
 /// How far a stop is.
@@ -106,11 +114,9 @@ pub(super) struct Instance<'a> {
     /// Bounds the writes under way.
     pub(super) writers: Arc<Semaphore>,
     pub(super) flush: Option<Flush>,
-    /// How many flushes have begun.
-    pub(super) flushes: u64,
-    pub(super) flush_at: Duration,
+    /// When it begins, and how many have begun.
+    pub(super) lane: Lane,
     pub(super) flush_began: Instant,
-    pub(super) is_dirty: bool,
     /// Told that a lease is to be written, so that it is known whose it is.
     pub(super) wake: Arc<Notify>,
     pub(super) balance_at: Duration,
@@ -146,10 +152,8 @@ impl<'a> Instance<'a> {
             work: JoinSet::new(),
             writers: Arc::new(Semaphore::new(CONCURRENCY)),
             flush: None,
-            flushes: 0,
-            flush_at: Duration::ZERO,
+            lane: Lane::default(),
             flush_began: Instant::now(),
-            is_dirty: false,
             wake: Arc::default(),
             balance_at: Duration::ZERO,
             is_listing: false,
@@ -269,8 +273,12 @@ impl<'a> Instance<'a> {
             self.release_all();
             return;
         }
-        self.stopping = Stopping::Flushing(self.flushes + 1);
-        (self.is_dirty, self.flush_at) = (true, Duration::ZERO);
+        self.stopping = Stopping::Flushing(self.lane.next());
+        if self.parts.outlet.files().is_some() {
+            self.leave_all();
+            return;
+        }
+        self.lane.hasten();
     }
 
     /// Does what is due.
@@ -290,7 +298,9 @@ impl<'a> Instance<'a> {
                 self.write(id);
             }
         }
-        if self.flush.is_none() && self.is_dirty && now >= self.flush_at {
+        if self.parts.outlet.files().is_some() {
+            self.begin_commits(now);
+        } else if self.lane.is_due(now) {
             self.begin_flush(now);
         }
         let may_balance = self.stopping == Stopping::No && !self.is_listing && self.acquiring == 0;
@@ -378,7 +388,10 @@ impl<'a> Instance<'a> {
             Done::Written { id, result } => self.written(id, result)?,
             Done::Released { id, result } => self.released(id, result)?,
             Done::Replaced { id, result } => self.replaced(id, result)?,
+            Done::Claimed { id, result } => self.claimed(id, result)?,
+            Done::Committed { id, committed } => self.committed(id, committed)?,
         }
+        self.release_if_committed();
         Ok(())
     }
 }

@@ -17,6 +17,8 @@
 mod balance;
 mod bootstrap;
 mod children;
+mod committing;
+mod files;
 mod holding;
 mod instance;
 mod namesake;
@@ -32,6 +34,7 @@ mod store;
 mod tail;
 mod writing;
 
+pub(crate) use files::{FilesPlan, files};
 pub(crate) use replay::{Candidate, ensure_feeds, replay};
 pub(crate) use service_clock::ServiceClock;
 pub(crate) use store::{Intervals, Store};

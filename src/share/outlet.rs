@@ -2,11 +2,15 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
+use tokio::sync::Semaphore;
 
+use super::holding::Holding;
 use crate::feed::{Position, RangeId};
-use crate::replay::{SharedPages, Tenure};
+use crate::job::GroupFiles;
+use crate::replay::SharedPages;
 use crate::sink::{PageToWrite, Seal, Sink};
 
 /// Where changes go.
@@ -15,6 +19,19 @@ pub(super) enum Outlet {
     Pipe(Sink),
     /// To another container.
     Target(SharedPages),
+    /// To objects. Each lease has a writer of its own.
+    Files(Files),
+}
+
+/// How the files of an instance are written.
+pub(super) struct Files {
+    pub(super) files: Arc<GroupFiles>,
+    /// Bounds the claims under way.
+    pub(super) claims: Arc<Semaphore>,
+    /// After which an open file is finished.
+    pub(super) rotate_interval: Option<Duration>,
+    /// Bytes of pages after which a commit begins.
+    pub(super) checkpoint_bytes: u64,
 }
 
 /// What has arrived there.
@@ -29,11 +46,25 @@ pub(super) struct Flushed {
 pub(super) type Flush = Pin<Box<dyn Future<Output = Result<Flushed>> + Send>>;
 
 impl Outlet {
-    /// Hands a page over, which counts during `tenure`.
-    pub(super) fn write(&self, page: PageToWrite, tenure: &Arc<Tenure>) {
+    /// Hands a page of a lease over, which counts during its tenure.
+    pub(super) fn write(&self, page: PageToWrite, holding: &Holding) {
         match self {
             Self::Pipe(sink) => sink.write(0, page),
-            Self::Target(pages) => pages.write(page, tenure),
+            Self::Target(pages) => pages.write(page, &holding.tenure),
+            Self::Files(_) => {
+                let files = holding.files.as_ref();
+                if let Some(writer) = files.and_then(|files| files.writer.as_ref()) {
+                    writer.write(page);
+                }
+            }
+        }
+    }
+
+    /// The files, if that is where changes go.
+    pub(super) fn files(&self) -> Option<&Files> {
+        match self {
+            Self::Files(files) => Some(files),
+            _ => None,
         }
     }
 
@@ -68,6 +99,8 @@ impl Outlet {
                     })
                 })
             }
+            // Each lease commits by itself.
+            Self::Files(_) => Box::pin(std::future::ready(Ok(Flushed::default()))),
         }
     }
 }

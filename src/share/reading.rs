@@ -1,7 +1,5 @@
 //! What comes from the ranges whose leases an instance has.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 
 use super::holding::Phase;
@@ -41,6 +39,8 @@ impl Instance<'_> {
                 if holding.phase != Phase::Reading {
                     return Ok(());
                 }
+                let bytes = page.body_len() as u64;
+                let has_changes = !page.is_empty();
                 self.parts.observers.emit(&Event::Page {
                     range,
                     page: &page,
@@ -50,7 +50,7 @@ impl Instance<'_> {
                     request_charge,
                 });
                 self.parts.watch.page(range, &page);
-                holding.changes.handed |= !page.is_empty();
+                holding.changes.handed |= has_changes;
                 let after = RangeState {
                     position: Some(position.clone()),
                     ..holding.read.clone()
@@ -62,8 +62,11 @@ impl Instance<'_> {
                     request_charge,
                     permit,
                 };
-                self.parts.outlet.write(page, &holding.tenure);
-                self.is_dirty = true;
+                self.parts.outlet.write(page, holding);
+                match (&mut holding.files, self.parts.outlet.files()) {
+                    (Some(own), Some(files)) => own.handed(bytes, has_changes, now, files),
+                    _ => self.lane.is_dirty = true,
+                }
             }
             ReaderEvent::Replaced {
                 parent, children, ..
@@ -106,7 +109,6 @@ impl Instance<'_> {
 
     /// A range was split: once all that was read of it is printed, its lease is replaced.
     pub(super) fn split(&mut self, parent: RangeId, children: Vec<Part>) -> Result<()> {
-        let flush = self.flushes + 1;
         let Some(holding) = self.holdings.get_mut(&parent) else {
             return Ok(());
         };
@@ -126,16 +128,24 @@ impl Instance<'_> {
             // One that was not read yet begins where the parent's lease is.
             parts.push((range, etag.unwrap_or_else(|| before.clone())));
         }
-        self.replace_by(parent, parts, flush);
+        self.replace_by(parent, parts);
         Ok(())
     }
 
-    pub(super) fn replace_by(&mut self, id: RangeId, parts: Vec<(FeedRange, String)>, flush: u64) {
+    pub(super) fn replace_by(&mut self, id: RangeId, parts: Vec<(FeedRange, String)>) {
+        self.end_reading(id, Phase::Replaced(parts));
+    }
+
+    /// Ends the reading of a range. Its phase goes on once what was handed over is flushed.
+    pub(super) fn end_reading(&mut self, id: RangeId, phase: Phase) {
         let Some(holding) = self.holdings.get_mut(&id) else {
             return;
         };
-        if holding.end_reading(Phase::Replaced(parts), flush) {
-            (self.is_dirty, self.flush_at) = (true, Duration::ZERO);
+        let lane = holding.files.as_ref().map_or(&self.lane, |own| &own.lane);
+        let flush = lane.next();
+        if holding.end_reading(phase, flush) {
+            let own = holding.files.as_mut().map(|own| &mut own.lane);
+            own.unwrap_or(&mut self.lane).hasten();
         }
     }
 }

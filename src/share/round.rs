@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::balance::{Seen, balance};
 use super::bootstrap::ensure_own;
-use super::holding::{Changes, Holding, Phase};
+use super::holding::{Changes, Holding, HoldingFiles, Phase};
 use super::instance::{Done, Instance, Stopping, is_final};
 use super::store::Kept;
 use crate::cosmos::backoff::Backoff;
@@ -187,7 +187,7 @@ impl Instance<'_> {
                 && let Some(etag) = &part.etag
             {
                 let (id, parts) = (*id, vec![(range.clone(), etag.clone())]);
-                self.replace_by(id, parts, self.flushes + 1);
+                self.replace_by(id, parts);
             }
         }
     }
@@ -358,10 +358,11 @@ impl Instance<'_> {
         let etag = lease
             .checkpoint
             .etag()
-            .context("the lease has no position")?;
+            .context("the lease has no position")?
+            .to_owned();
         let position = Position {
-            token: token_at(&self.parts.store.rid, self.parts.store.mode, &range, etag),
-            lsn: lsn_of_etag(etag),
+            token: token_at(&self.parts.store.rid, self.parts.store.mode, &range, &etag),
+            lsn: lsn_of_etag(&etag),
         };
         let id = RangeId(self.next_id);
         self.next_id += 1;
@@ -373,7 +374,10 @@ impl Instance<'_> {
             end: None,
             snapshot: false,
         };
-        self.parts.observers.emit(&Event::Added { range: &read });
+        let has_files = self.parts.outlet.files().is_some();
+        if !has_files {
+            self.parts.observers.emit(&Event::Added { range: &read });
+        }
         let stop = CancellationToken::new();
         let renew = self.parts.store.intervals.renew;
         let now = process::since_boot();
@@ -389,7 +393,10 @@ impl Instance<'_> {
                 lease,
                 read,
                 stop: stop.clone(),
-                phase: Phase::Reading,
+                phase: match has_files {
+                    true => Phase::Claiming,
+                    false => Phase::Reading,
+                },
                 valid_until,
                 tenure: Arc::new(tenure),
                 // Leases that were taken together are not renewed together.
@@ -400,13 +407,17 @@ impl Instance<'_> {
                 changes: Changes::default(),
                 is_writing: false,
                 waits_for: None,
+                files: has_files.then(HoldingFiles::default),
             },
         );
-        let shard = Shard::new(id, range, Some(position), &self.parts.options).until(stop);
-        // The reader is gone if the instance is being stopped: then the lease is let go.
-        self.parts.shards.send(shard).ok();
         if self.stopping == Stopping::Releasing {
             self.release(id);
+        } else if has_files {
+            self.claim(id, etag);
+        } else {
+            let shard = Shard::new(id, range, Some(position), &self.parts.options).until(stop);
+            // The reader is gone if the instance is being stopped: then the lease is let go.
+            self.parts.shards.send(shard).ok();
         }
         Ok(())
     }

@@ -10,8 +10,8 @@ use crate::cosmos::backoff::Backoff;
 use crate::cosmos::client::CosmosClient;
 use crate::feed::{ContainerAddress, FeedMode, FeedRange};
 use crate::leases::{
-    Attempt, Common, Dialect, Document, Group, KeyedBy, Lease, Mark, NewLease, Prefix, Send, Stamp,
-    attempt, fetch, groups, read,
+    Attempt, Common, Dialect, Document, FilesPlace, Group, KeyedBy, Lease, Mark, NewLease, Prefix,
+    Send, Stamp, attempt, fetch, groups, read,
 };
 use crate::process;
 
@@ -52,8 +52,10 @@ pub(crate) struct Store {
     pub(crate) mark: Mark,
     pub(crate) clock: ServiceClock,
     pub(crate) intervals: Intervals,
-    /// The container that gets the changes, if they are not printed.
+    /// The container that gets the changes, if they are applied to one.
     pub(crate) feeds: Option<ContainerAddress>,
+    /// The files that get the changes, if they are written to some.
+    pub(crate) files: Option<FilesPlace>,
 }
 
 /// What became of the write of a lease.

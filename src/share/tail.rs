@@ -36,7 +36,7 @@ use crate::sink::{Sink, SinkOptions};
 use crate::state::file;
 
 /// The most ranges that are polled at the same time by default.
-const MAX_CONCURRENT: u32 = 256;
+pub(super) const MAX_CONCURRENT: u32 = 256;
 
 /// The group of an instance, and the container that it reads.
 #[derive(Debug)]

@@ -33,9 +33,13 @@ impl Instance<'_> {
 
     /// Stops reading a range whose lease this instance does not have any more.
     pub(super) fn drop_holding(&mut self, id: RangeId, why: &str) -> Option<Holding> {
-        let holding = self.holdings.remove(&id)?;
+        let mut holding = self.holdings.remove(&id)?;
         holding.stop.cancel();
         holding.tenure.end();
+        let files = holding.files.as_mut();
+        if let Some(writer) = files.and_then(|files| files.writer.take()) {
+            writer.discard();
+        }
         let token = escape_for_terminal(&holding.lease.token);
         self.report.detail(&format!("lease `{token}`: {why}"));
         self.parts.observers.emit(&Event::Left { range: id });
@@ -44,13 +48,7 @@ impl Instance<'_> {
 
     /// Stops reading a range whose lease others are to take.
     pub(super) fn leave(&mut self, id: RangeId) {
-        let flush = self.flushes + 1;
-        let Some(holding) = self.holdings.get_mut(&id) else {
-            return;
-        };
-        if holding.end_reading(Phase::Leaving, flush) {
-            (self.is_dirty, self.flush_at) = (true, Duration::ZERO);
-        }
+        self.end_reading(id, Phase::Leaving);
     }
 
     /// Renews a lease, and saves its position, in a task.
@@ -166,15 +164,16 @@ impl Instance<'_> {
 
     /// Does what a lease waits for, once that can be done.
     pub(super) fn go_on(&mut self, id: RangeId) {
-        let ended = self.flushes - u64::from(self.flush.is_some());
         let Some(holding) = self.holdings.get_mut(&id) else {
             return;
         };
+        let lane = holding.files.as_ref().map_or(&self.lane, |own| &own.lane);
+        let ended = lane.ended();
         if holding.is_writing || holding.waits_for.is_none_or(|flush| flush > ended) {
             return;
         }
         match &holding.phase {
-            Phase::Reading => {}
+            Phase::Claiming | Phase::Reading => {}
             Phase::Leaving => self.release(id),
             // Its children would begin after what nobody has printed. Whoever has the lease next meets the split too.
             Phase::Replaced(_) if !holding.is_printed() => self.release(id),
@@ -208,7 +207,10 @@ impl Instance<'_> {
                     .iter()
                     .map(|(child, ..)| format!("`{}`", escape_for_terminal(&child.token)))
                     .collect();
-                let why = format!("replaced by the leases {}", tokens.join(", "));
+                let why = match tokens.is_empty() {
+                    true => "replaced by leases that others have created".to_owned(),
+                    false => format!("replaced by the leases {}", tokens.join(", ")),
+                };
                 self.drop_holding(id, &why);
                 for (child, range, valid_until) in children {
                     self.hold(*child, range, valid_until)?;
@@ -285,10 +287,8 @@ impl Instance<'_> {
     }
 
     pub(super) fn begin_flush(&mut self, now: Duration) {
-        self.flushes += 1;
         self.flush_began = Instant::now();
-        self.is_dirty = false;
-        self.flush_at = now + self.parts.save_interval;
+        self.lane.begin(now, self.parts.save_interval);
         for holding in self.holdings.values_mut() {
             holding.changes.begin_flush();
         }
@@ -297,6 +297,7 @@ impl Instance<'_> {
 
     /// What was handed over before the flush has been printed.
     pub(super) fn flushed(&mut self, flushed: Flushed) -> Result<()> {
+        self.lane.end();
         self.printed += flushed.changes;
         for (id, position) in flushed.positions {
             // What was not applied in time comes before this position.
@@ -317,7 +318,7 @@ impl Instance<'_> {
             self.go_on(id);
         }
         if let Stopping::Flushing(flush) = self.stopping
-            && self.flushes >= flush
+            && self.lane.ended() >= flush
         {
             self.release_all();
         }
@@ -370,7 +371,9 @@ impl Instance<'_> {
                     }
                     continue;
                 }
-                Ok(Done::Listed(_)) | Err(_) => continue,
+                Ok(Done::Listed(_) | Done::Claimed { .. } | Done::Committed { .. }) | Err(_) => {
+                    continue;
+                }
             };
             let Some(holding) = self.holdings.get_mut(&id) else {
                 continue;

@@ -31,10 +31,12 @@ use crate::format::Format;
 use crate::objects::Address;
 use crate::state::database_file::DatabaseFile;
 use crate::state::file;
+use crate::state::group_place::GroupPlace;
 use crate::state::model::{JobKind, State};
+use crate::state::of_group::name_of_range;
 use crate::state::{
-    StateAt, destination_of, no_export_at, objects_without_state, own_state, shard_of,
-    shown_state_of_shard, state_at, state_of_shard, store_at,
+    StateAt, destination_of, no_export_at, objects_without_state, own_state, ranges_at, shard_of,
+    shown_state_of_shard, state_at, state_of_range, state_of_shard, store_at,
 };
 
 /// All inputs, in the order in which they are read.
@@ -222,6 +224,23 @@ impl Inputs {
         Ok(())
     }
 
+    /// Adds the finished files of all ranges of a group, those of a range after those of the one that it came from.
+    fn add_group(&mut self, source: &Path, group: &GroupPlace, address: &Address) -> Result<()> {
+        let ranges = ranges_at(address)?;
+        if ranges.is_empty() {
+            self.note_empty(source);
+        }
+        for range in ranges {
+            let found = state_of_range(group, address, &range)
+                .with_context(|| format!("cannot replay the files of `{address}`"))?;
+            // One that has nothing is no reason for a notice of its own.
+            if found.is_some_and(|found| found.manifest.entries > 0 || !found.sealed.is_empty()) {
+                self.add_objects(&address.of_range(&name_of_range(&range)))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Adds the finished files of the export to the directory `source` whose state directory is `own`.
     fn add_own(&mut self, source: &Path, own: &Path) -> Result<()> {
         let directory = source;
@@ -284,9 +303,16 @@ impl Inputs {
     /// Adds the finished objects of an export in an object store.
     fn add_objects(&mut self, address: &Address) -> Result<()> {
         let source = PathBuf::from(address.to_string());
-        let is_whole = address.shard().is_none();
+        let is_whole = address.is_whole();
         if let Some(shards) = is_whole.then(|| Shards::at(address)).transpose()?.flatten() {
             return self.add_shards(&source, &shards);
+        }
+        if let Some(group) = is_whole
+            .then(|| GroupPlace::at(address))
+            .transpose()?
+            .flatten()
+        {
+            return self.add_group(&source, &group, address);
         }
         let object = own_state(address);
         // Before the manifest, which a running export may extend at any time.

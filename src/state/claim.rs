@@ -184,6 +184,12 @@ impl Claimed {
         }
     }
 
+    /// Whether it is certain that another process has written the state since.
+    pub fn is_lost(&self) -> bool {
+        let stored = self.store.load();
+        stored.is_ok_and(|stored| stored.map(|stored| stored.version) != self.version)
+    }
+
     fn lost(&self, stored: Option<Stored>) -> anyhow::Error {
         let state = self.store.display();
         let Some(stored) = stored else {

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::claim::{Claimed, cannot_commit};
 use super::file;
 use super::model::State;
+use super::of_group::Span;
 use crate::destination::{
     Destination, FileState, Inheritance, PartId, PartReceipt, Receipt, Recovery, SeriesState,
     Unsynced,
@@ -204,6 +205,38 @@ impl Ledger {
     pub fn set_finished(&mut self, finished: bool) {
         self.dirty |= self.state.finished != finished;
         self.state.finished = finished;
+    }
+
+    /// Records where a range of a group begins, and what of the feed before that others have handled.
+    ///
+    /// # Errors
+    ///
+    /// If it is not the state of a range of a group.
+    pub fn begin_range(
+        &mut self,
+        id: RangeId,
+        began: Position,
+        start: Position,
+        skipped: Option<Span>,
+    ) -> Result<()> {
+        let own = self.state.group.as_mut();
+        let own = own.context("it is not the state of a range of a group")?;
+        own.began.get_or_insert(began);
+        own.others.extend(skipped);
+        self.dirty = true;
+        self.state.ranges.advance(id, start)
+    }
+
+    /// Records that a range of a group is never continued here.
+    pub fn end_range(&mut self) {
+        if let Some(own) = &mut self.state.group {
+            self.dirty |= !std::mem::replace(&mut own.over, true);
+        }
+    }
+
+    /// Whether it is certain that another process has claimed the state.
+    pub fn is_lost(&self) -> bool {
+        self.claimed.as_ref().is_some_and(Claimed::is_lost)
     }
 
     /// Commits: syncs the data, replaces the state file, publishes what is sealed. Returns how

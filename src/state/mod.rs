@@ -8,11 +8,14 @@ pub mod claim;
 pub mod container_file;
 pub mod database_file;
 pub mod file;
+pub mod group_place;
+mod group_states;
 pub mod ledger;
 pub mod local;
 pub mod model;
 #[cfg(feature = "object-stores")]
 mod objects;
+pub mod of_group;
 mod place;
 pub mod plan_file;
 pub mod plan_place;
@@ -20,6 +23,7 @@ mod shard_states;
 pub mod snapshot;
 pub mod store;
 
+pub use group_states::{ensure_of as ensure_of_group, ranges_at, state_of_range};
 pub use place::{
     StateAt, destination_of, ensure_is_kept_at, is_own_state, listed_destination_at, may_be_at,
     no_export_at, objects_without_state, open, own_state, state_at, state_object, store_at,

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::of_group::OfGroup;
 use crate::clock;
 use crate::cosmos::max_ru::MaxRu;
 use crate::cosmos::retry::RetryLimit;
@@ -50,6 +51,9 @@ pub struct State {
     /// The share of a plan that it is, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<ShardOfPlan>,
+    /// What it has as the state of a range of a group, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<OfGroup>,
     /// Settings that a resume uses unless others are given. Those of a run can differ.
     pub settings: Settings,
     /// Whether every range has been read to its end.
@@ -95,6 +99,7 @@ impl State {
             options,
             earlier_layouts: Vec::new(),
             shard: None,
+            group: None,
             settings,
             finished: false,
             ranges: RangeSet::default(),
@@ -529,6 +534,9 @@ impl State {
             self.options.partition_by.is_none() || self.options.output.has_series_of_ranges(),
             "its output cannot be partitioned"
         );
+        if let Some(group) = &self.group {
+            self.check_group(group)?;
+        }
         match (self.kind, &self.options.output) {
             (JobKind::Export, Output::Append(_)) => Err(anyhow::anyhow!(
                 "it is of an export, but its output is a file that only a tail appends to"
@@ -538,6 +546,27 @@ impl State {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// Checks what must hold for the state of a range of a group.
+    fn check_group(&self, group: &OfGroup) -> Result<()> {
+        ensure!(
+            self.options.output == Output::Objects && self.shard.is_none(),
+            "it is of a group, whose files are objects"
+        );
+        ensure!(
+            self.options.scope.ranges.len() == 1 && self.options.scope.partition_key.is_none(),
+            "it is of a group, but not of one range"
+        );
+        ensure!(
+            group.over || self.ranges.len() == 1,
+            "its range was divided, but it is not over"
+        );
+        ensure!(
+            group.began.is_some() || self.ranges.iter().all(|range| range.position.is_none()),
+            "it has a position, but has not begun"
+        );
+        Ok(())
     }
 
     /// Checks the numbers of parts, so that no two have the same name.

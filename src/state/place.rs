@@ -7,9 +7,11 @@ use anyhow::bail;
 use anyhow::{Context, Result, ensure};
 
 use super::file;
+use super::group_place::GroupPlace;
 use super::model::{JobKind, State};
 #[cfg(feature = "object-stores")]
 use super::objects::ObjectState;
+use super::of_group::name_of_range;
 use super::store::StateStore;
 use crate::destination::{
     Destination, Output, Place, STATE_FILE, Shards, at as at_path, own_object,
@@ -240,7 +242,11 @@ pub fn ensure_is_kept_at(state: &State, object: &ObjectAddress) -> Result<()> {
     let is_kept_there = match state.options.output {
         Output::Objects => {
             let shard = state.shard.map(|shard| shard.index);
-            is_own_state(object) && shard == object.place.shard()
+            let own = state.group.as_ref().and(state.options.scope.ranges.first());
+            let range = own.map(name_of_range);
+            is_own_state(object)
+                && shard == object.place.shard()
+                && range.as_deref() == object.place.range()
         }
         _ => !is_own_state(object),
     };
@@ -267,6 +273,9 @@ pub fn no_export_at(object: &ObjectAddress) -> anyhow::Error {
     let address = &object.place;
     if let Ok(Some(shards)) = Shards::at(address) {
         return shards.are_many(&address.to_string());
+    }
+    if let Ok(Some(group)) = GroupPlace::at(address) {
+        return group.are_many(&address.to_string());
     }
     #[cfg(feature = "object-stores")]
     if let Ok(Some(claim)) = bucket(address).and_then(|bucket| state_elsewhere(&bucket)) {

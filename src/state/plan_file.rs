@@ -119,9 +119,24 @@ impl From<&FrozenOptions> for PlannedOptions {
 }
 
 impl PlannedOptions {
+    /// Whether files are written alike with both, where those of `self` may leave the columns open.
+    pub fn writes_as(&self, found: &Self) -> bool {
+        let own = Self {
+            from: found.from,
+            layout: self.layout.clone().or_else(|| found.layout.clone()),
+            ..self.clone()
+        };
+        own == *found
+    }
+
     /// How far each range is read if nothing says so.
     pub fn read_until(&self) -> ReadUntil {
         self.mode.read_until()
+    }
+
+    /// Which feed is read.
+    pub fn mode(&self) -> FeedMode {
+        self.mode
     }
 
     /// Whether each document has only its latest version.

@@ -22,6 +22,9 @@ pub struct Findings {
     /// How many shards of the plan were checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shards: Option<u32>,
+    /// How many ranges of a group were checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ranges: Option<u32>,
     /// The summary that marks all shards of the plan as complete, if they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
@@ -120,9 +123,10 @@ pub(super) fn print_text(found: &Findings, report: &Report) -> Result<()> {
         }
         (None, false) => String::new(),
     };
-    let shards = match found.shards {
-        Some(shards) => format!("{}, ", count(u64::from(shards), "shard")),
-        None => String::new(),
+    let shards = match (found.shards, found.ranges) {
+        (Some(shards), _) => format!("{}, ", count(u64::from(shards), "shard")),
+        (None, Some(ranges)) => format!("{}, ", count(u64::from(ranges), "range")),
+        (None, None) => String::new(),
     };
     report.notice(&format!(
         "verified `{}`: {shards}{}{moved}, {}, {verdict}{ends}",

@@ -7,15 +7,18 @@ use anyhow::{Context, Result};
 use super::export::Depth;
 use super::findings::{Findings, print_text};
 use super::objects::check_objects;
-use super::shards;
 use super::state_file::check_state;
+use super::{group, shards};
 use crate::cli::location::Location;
 use crate::destination::{Shards, find_state};
 use crate::durable::shown_path;
 use crate::error::{ExitCode, usage};
+use crate::objects::Address;
 use crate::report::{Report, SummaryFormat};
 use crate::settings::VerifyPlan;
 use crate::signal::Shutdown;
+use crate::state::group_place::GroupPlace;
+use crate::state::{no_export_at, state_object};
 
 /// Checks an export and prints the findings. The exit code says whether anything is wrong.
 ///
@@ -30,7 +33,7 @@ pub async fn verify(plan: VerifyPlan, report: &Report, shutdown: &Shutdown) -> R
         };
         let found = match (&plan.path, &plan.place) {
             (named, Some(place)) => shards::check(named, place, depth, plan.strict),
-            (Location::Objects(address), None) => check_objects(address, depth),
+            (Location::Objects(address), None) => check_at(address, depth),
             (named, None) => check(named.path().unwrap_or(Path::new("-")), depth),
         };
         (plan, found)
@@ -52,6 +55,17 @@ pub async fn verify(plan: VerifyPlan, report: &Report, shutdown: &Shutdown) -> R
     } else {
         ExitCode::Failed
     })
+}
+
+/// Checks the export in an object store, or what the instances of a group have written there.
+fn check_at(address: &Address, depth: Depth) -> Result<Findings> {
+    if let Some(found) = check_objects(address, depth)? {
+        return Ok(found);
+    }
+    match GroupPlace::at(address)? {
+        Some(place) => group::check(&place, address, depth),
+        None => Err(no_export_at(&state_object(address))),
+    }
 }
 
 fn check(path: &Path, depth: Depth) -> Result<Findings> {

@@ -8,6 +8,7 @@ mod contents;
 mod database;
 mod export;
 mod findings;
+mod group;
 mod local;
 mod objects;
 mod shards;

@@ -10,17 +10,14 @@ use super::state_file::in_use;
 use crate::objects::{Address, ObjectAddress};
 use crate::state::model::State;
 use crate::state::{
-    StateAt, destination_of, listed_destination_at, no_export_at, own_state, state_at,
-    state_object, store_at, typed_state,
+    StateAt, destination_of, listed_destination_at, own_state, state_at, state_object, store_at,
+    typed_state,
 };
 
-/// Checks the export at `address`, or the one whose state that is.
-pub(super) fn check_objects(address: &Address, depth: Depth) -> Result<Findings> {
-    let object = state_object(address);
-    let checked = check(&object, depth, None)?;
-    checked
-        .map(|(_, found)| found)
-        .ok_or_else(|| no_export_at(&object))
+/// Checks the export at `address`, or the one whose state that is; none if there is none.
+pub(super) fn check_objects(address: &Address, depth: Depth) -> Result<Option<Findings>> {
+    let checked = check(&state_object(address), depth, None)?;
+    Ok(checked.map(|(_, found)| found))
 }
 
 /// Checks the shard of a plan with this address; none if it has no state. `listed` are its objects, from before.

@@ -4,6 +4,7 @@
 mod careless;
 mod columns;
 mod expired;
+mod groups;
 mod partitioned;
 mod rig;
 mod shards;

@@ -15,7 +15,8 @@ use crate::escape::escape_for_terminal;
 use crate::feed::lsn_of_etag;
 use crate::job::Connected;
 use crate::leases::{
-    Change, Changed, Changing, Group, Lease, ensure_possible, etag_at, is_alive, range_of,
+    Change, Changed, Changing, Feeds, Group, Lease, Purpose, ensure_possible, etag_at, is_alive,
+    range_of,
 };
 use crate::nearest::bounded;
 use crate::process;
@@ -60,6 +61,9 @@ pub(in crate::command) async fn run(
     };
     print(&changes, reset.is_some(), report)?;
     warn_of_others(&group, report);
+    if reset.is_some() {
+        say_what_wins(&group, report);
+    }
     if plan.dry_run {
         report.notice("nothing was changed, because of --dry-run");
         return Ok(ExitCode::Done);
@@ -78,6 +82,18 @@ pub(in crate::command) async fn run(
     let changed = changing.make(&changes, settle);
     let changed = account.until_stopped(changed).await??;
     ended(&changed, reset.is_some(), report)
+}
+
+/// Reports what a reset means for what the group feeds.
+fn say_what_wins(group: &Group, report: &Report) {
+    let purpose = group.copy.as_ref().and_then(Purpose::of);
+    if let Some(Feeds::Files(place)) = purpose.map(|purpose| purpose.feeds) {
+        report.notice(&format!(
+            "the states of the files at `{}` win: instances go on where they end, whatever earlier position a lease has; the \
+             changes up to a later one are left out, and `cosmos-tail verify` names them",
+            escape_for_terminal(&place.address)
+        ));
+    }
 }
 
 /// Reports what became of the leases.

@@ -5,7 +5,7 @@ use anyhow::{Result, anyhow};
 use super::super::committed::Committed;
 use super::super::export_files::ExportFiles;
 use super::super::shards::SHARDS_FILE;
-use super::super::table::{STATE_FILE, own_object};
+use super::super::table::{GROUP_FILE, STATE_FILE, own_object};
 use super::claim::{CLAIM, PlaceClaim};
 use super::{MANIFEST, Objects};
 use crate::error::with_hint;
@@ -43,15 +43,19 @@ impl Objects {
     }
 
     /// The marks of exports of the other kinds, which are no data: the state of one by itself, the claim of one whose state
-    /// is elsewhere, and what all shards of a plan have in common.
-    pub(super) fn marks_of_others(&self) -> [String; 2] {
-        let place = self.bucket.address().of_all_shards();
+    /// is elsewhere, what all shards of a plan have in common, and what all ranges of a group have.
+    pub(super) fn marks_of_others(&self) -> [String; 3] {
+        let address = self.bucket.address();
+        let place = address.of_all();
         let state = || own_object(&place, STATE_FILE);
         let shards = || own_object(&place, SHARDS_FILE);
-        match (self.bucket.address().shard(), &self.claiming) {
-            (Some(_), _) => [state(), CLAIM.to_owned()],
-            (None, Some(_)) => [state(), shards()],
-            (None, None) => [shards(), CLAIM.to_owned()],
+        let group = || own_object(&place, GROUP_FILE);
+        let claim = || CLAIM.to_owned();
+        match (address.shard(), address.range(), &self.claiming) {
+            (Some(_), ..) => [state(), claim(), group()],
+            (None, Some(_), _) => [state(), claim(), shards()],
+            (None, None, Some(_)) => [state(), shards(), group()],
+            (None, None, None) => [shards(), claim(), group()],
         }
     }
 

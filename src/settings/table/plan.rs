@@ -71,7 +71,7 @@ settings! {
              The plan says what is read and in which format, so these flags can be left out.",
         )
         .requires("shard")
-        .conflicts(&["follow", "until", "force", "state", "partition-key"])
+        .conflicts(&["follow", "until", "force", "state", "partition-key", "group"])
         .of(&[Command::Export])
         .brief("Read a share of a plan: --plan plan.json --shard 0/4");
 
@@ -86,9 +86,8 @@ settings! {
         .in_full();
 
     SHARD_REPAIR: bool = Setting::switch("repair")
-        .help("With --plan: discard open files of the share that do not match its state, and read their ranges again")
+        .help("With --plan or --group: discard open files that do not match their state, and read their ranges again")
         .details(REPAIR_DETAILS)
-        .requires("plan")
         .of(&[Command::Export])
         .in_full();
 

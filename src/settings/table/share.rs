@@ -7,10 +7,10 @@ use crate::cli::choices::LeaseFormat;
 use crate::settings::setting::{Heading, Setting, settings};
 use crate::settings::value::{choice, duration, text};
 
-const SHARING: &[Command] = &[Command::Tail, Command::Replay];
+const SHARING: &[Command] = &[Command::Tail, Command::Export, Command::Replay];
 
 /// Those whose short help has no room for them.
-const IN_FULL: &[Command] = &[Command::Replay];
+const IN_FULL: &[Command] = &[Command::Export, Command::Replay];
 
 settings! {
     SHARED_GROUP: String = Setting::new("group", text("NAME"))
@@ -20,7 +20,8 @@ settings! {
              Functions is the group of that processor: then its instances share with this one, and take over from \
              each other. A new name makes a new group, whose leases begin at --from. A pipe gets \
              each change at least once: after a crash, or when a range moves to another instance, the changes after the \
-             last saved position are printed again. A replay applies those again, on the condition of what the target \
+             last saved position are printed again. An object store gets it exactly once: the state of each range is there, \
+             whoever reads it. An export needs --follow. A replay applies those again, on the condition of what the target \
              has, so that a late write of an instance that was paused cannot leave an older document. It needs \
              --from-container and --follow, feeds one target, and has no --state, --snapshot, --dry-run, --speed, --since and \
              --until.",

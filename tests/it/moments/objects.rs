@@ -224,7 +224,7 @@ fn refused(pages: &mut Pages) {
     scene.store.replace(&StoreScene::name("notes.csv"), None);
     scene
         .store
-        .script(move |number, _| (number > 6).then_some(unknown));
+        .script(move |number, _| (number > 7).then_some(unknown));
     let about = "The credential expires in the middle: what is committed stays.";
     show(&scene, pages, "expired-in-the-middle", about, EXPORT);
     scene

@@ -178,7 +178,7 @@ fn what_ranges_that_move_do_not_have_is_refused_with_the_reason() {
             &["--state", "x.json"][..],
             "the positions of a group are in its leases",
         ),
-        (&["-o", "x.jsonl"], "would be in the files of both"),
+        (&["-o", "x.jsonl"], "no file system refuses that"),
         (
             &["--until-caught-up"],
             "does not know how far the ranges of others are",

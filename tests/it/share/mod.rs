@@ -7,6 +7,12 @@ mod documents;
 mod dotnet;
 mod faults;
 mod feeds;
+#[cfg(feature = "object-stores")]
+mod files;
+#[cfg(feature = "object-stores")]
+mod files_faults;
+#[cfg(feature = "object-stores")]
+mod files_soak;
 mod late;
 mod limits;
 mod namesakes;
@@ -17,3 +23,6 @@ mod stolen;
 mod stops;
 mod takeover;
 mod undone;
+
+#[cfg(feature = "object-stores")]
+pub(crate) use scene::INTERVALS;

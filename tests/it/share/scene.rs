@@ -12,12 +12,14 @@ use serde_json::Value;
 
 use crate::command::{Ended, against, signal};
 use crate::leases::written::Leased;
+#[cfg(feature = "object-stores")]
+use crate::store::Store;
 
 /// For what a test waits at most.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Intervals that are short enough for a test, and long enough for a machine that is busy.
-pub(super) const INTERVALS: [&str; 6] = [
+pub(crate) const INTERVALS: [&str; 6] = [
     "--acquire-interval=300ms",
     "--renew-interval=500ms",
     "--expiration-interval=4s",
@@ -292,6 +294,14 @@ impl Instance {
             .find_map(|line| line.strip_prefix("VmHWM:"))?;
         let kilobytes: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
         Some(kilobytes << 10)
+    }
+
+    /// Waits until the script of a store has paused it. Whether it has.
+    #[cfg(feature = "object-stores")]
+    pub(super) fn is_paused_by(&mut self, store: &Store) -> bool {
+        let child = self.child.as_mut().unwrap();
+        store.set_victim(child);
+        store.wait_until_paused(child)
     }
 
     pub(super) fn signal(&self, which: Signal) {

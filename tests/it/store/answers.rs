@@ -172,7 +172,7 @@ fn block_ids(body: &[u8]) -> Vec<String> {
 impl Stored {
     /// A state seals names.
     fn watch_state(&mut self, name: &str, bytes: &[u8]) {
-        if name.ends_with("/state.json") {
+        if name.ends_with("/state.json") || name.contains("/_cosmos-tail/ranges/") {
             self.watch_sealed(bytes);
         }
     }

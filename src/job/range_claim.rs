@@ -1,0 +1,478 @@
+//! Claims the state of a range of a group, and begins where it is to begin.
+//!
+//! A lease says who reads a range; its state in the place says what of it is there. docs/object-store-protocol.md has the
+//! rules: the state is claimed before anything is looked at; those of other ranges that intersect it are looked at after
+//! that; one that contains it is ended before this one begins; and it begins at the later of state and lease.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, ensure};
+
+use super::group_files::{GroupFiles, blocking};
+use super::range_writer::RangeWriter;
+use super::start::check_position;
+use super::takeover::{RepairBy, take_over};
+use crate::cosmos::partitions::PhysicalPartition;
+use crate::cosmos::token::{segments, token_at};
+use crate::destination::{Destination, Output};
+use crate::error::{usage, with_hint};
+use crate::failpoint;
+use crate::feed::{FeedRange, Part, Position, RangeSet, RangeState, Scope, lsn_of_etag};
+use crate::state::claim::Claimed;
+use crate::state::ledger::Ledger;
+use crate::state::model::State;
+use crate::state::of_group::{OfGroup, Span, name_of_range};
+use crate::state::{
+    StateAt, destination_of, ensure_is_kept_at, ensure_of_group, file, own_state, ranges_at,
+    state_of_range, store_at,
+};
+
+/// How often a claim is tried again that others were faster with.
+const ATTEMPTS: u32 = 8;
+/// The pause before the second attempt.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What became of the claim of a range.
+#[derive(Debug)]
+pub(crate) enum ClaimedRange {
+    /// Its pages are written by this, from this position on.
+    Begun(Box<RangeWriter>, Position),
+    /// It is never continued: these parts of it are, each at its ETag.
+    Over(Vec<(FeedRange, String)>),
+    /// Others write the state, or the lease may not be acted on any more.
+    Contested,
+}
+
+/// What a range is to be begun with.
+#[derive(Debug)]
+pub(crate) struct RangeToClaim {
+    pub(crate) range: FeedRange,
+    /// The position of its lease.
+    pub(crate) etag: String,
+    pub(crate) partitions: Arc<[PhysicalPartition]>,
+}
+
+impl GroupFiles {
+    /// Claims the state of a range whose lease this instance has. `may_act` says whether it still has.
+    ///
+    /// # Errors
+    ///
+    /// If the state cannot be used, or the store does not answer.
+    pub(crate) async fn claim(
+        self: Arc<Self>,
+        range: RangeToClaim,
+        may_act: impl Fn() -> bool + Send + 'static,
+    ) -> Result<ClaimedRange> {
+        let claim = Claim {
+            files: self,
+            range,
+            may_act: Box::new(may_act),
+        };
+        let shown = name_of_range(&claim.range.range);
+        let claimed = blocking(move || claim.run()).await;
+        claimed.with_context(|| format!("cannot continue the files of the range {shown}"))
+    }
+}
+
+struct Claim {
+    files: Arc<GroupFiles>,
+    range: RangeToClaim,
+    may_act: Box<dyn Fn() -> bool + Send>,
+}
+
+/// A state that this process has claimed.
+struct Own {
+    ledger: Ledger,
+    destination: Arc<dyn Destination>,
+}
+
+/// What the states of other ranges say.
+enum Found {
+    /// Where the range begins that contains this one, if there is one.
+    Before(Option<Position>),
+    /// Parts of it have states of their own.
+    Within(Vec<FeedRange>),
+}
+
+impl Claim {
+    fn run(self) -> Result<ClaimedRange> {
+        let Some(mut own) = self.take(&self.range.range)? else {
+            return Ok(ClaimedRange::Contested);
+        };
+        failpoint::call("group.claimed")?;
+        // Not before the own state is claimed: whoever has another one looks for this after that, too.
+        let found = match is_over(own.ledger.state()) {
+            true => Found::Within(self.ranges_within()?),
+            false => match self.look()? {
+                Some(found) => found,
+                None => return Ok(ClaimedRange::Contested),
+            },
+        };
+        let before = match found {
+            Found::Before(before) => before,
+            Found::Within(within) => return self.end(own, &within),
+        };
+        let start = self.begin(&mut own.ledger, before)?;
+        if let Err(error) = own.ledger.commit() {
+            return contested(&own.ledger, error);
+        }
+        failpoint::call("group.begun")?;
+        let writer = RangeWriter::new(&self.files, own.ledger, &own.destination)?;
+        Ok(ClaimedRange::Begun(Box::new(writer), start))
+    }
+
+    /// Claims the state of a range, or creates it. None if others write it.
+    fn take(&self, range: &FeedRange) -> Result<Option<Own>> {
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                failpoint::pause(PAUSE * attempt);
+            }
+            if !(self.may_act)() {
+                return Ok(None);
+            }
+            if let Some(own) = self.take_once(range)? {
+                return Ok(Some(own));
+            }
+        }
+        Ok(None)
+    }
+
+    fn take_once(&self, range: &FeedRange) -> Result<Option<Own>> {
+        let files = &self.files;
+        let object = own_state(&files.address.of_range(&name_of_range(range)));
+        let (mut claimed, text) = Claimed::take(store_at(&object)?, file::claim_of)?;
+        let found = text.map(|text| -> Result<State> {
+            let state = file::parse(&text)?;
+            ensure_is_kept_at(&state, &object)?;
+            ensure_of_group(&files.place, &state, range)?;
+            for range in &state.ranges {
+                check_position(range, &state.source.container_rid)?;
+            }
+            Ok(state)
+        });
+        let found = found.transpose();
+        let found = found.with_context(|| format!("`{object}` cannot be used"))?;
+        let is_new = found.is_none();
+        let mut state = match found {
+            Some(found) => found,
+            None => self.new_state(range)?,
+        };
+        state.settings = files.settings.clone();
+        let mut destination = destination_of(&state, Path::new("."), StateAt::Object(&object))?;
+        if let Err(error) = destination.prove(&state.committed()) {
+            return lost(claimed.is_lost(), error);
+        }
+        destination.lock(claimed.ownership())?;
+        let destination: Arc<dyn Destination> = destination.into();
+        if is_new {
+            let mut ledger = Ledger::new(state, Arc::clone(&destination), Some(claimed));
+            return match ledger.commit() {
+                Ok(_) => Ok(Some(Own {
+                    ledger,
+                    destination,
+                })),
+                Err(error) => lost(ledger.is_lost(), error),
+            };
+        }
+        let repair = (RepairBy::Group, files.repair);
+        let taken = take_over(
+            &files.connected,
+            &mut state,
+            destination.as_ref(),
+            &mut claimed,
+            repair,
+        );
+        if let Err(error) = tokio::runtime::Handle::current().block_on(taken) {
+            return lost(claimed.is_lost(), error);
+        }
+        let ledger = Ledger::new(state, Arc::clone(&destination), Some(claimed));
+        Ok(Some(Own {
+            ledger,
+            destination,
+        }))
+    }
+
+    /// The state of a range that has not begun.
+    fn new_state(&self, range: &FeedRange) -> Result<State> {
+        let place = &self.files.place;
+        let mut options = place.options.frozen(Output::Objects);
+        options.records = place.records;
+        options.scope = Scope {
+            ranges: vec![range.clone()],
+            partition_key: None,
+        };
+        let source = self.files.connected.source.clone();
+        let mut state = State::new(place.kind, source, options, self.files.settings.clone());
+        state.export_id = place.place_id;
+        state.partition_key = self.files.connected.client.partition_key_paths();
+        state.group = Some(OfGroup::new(place.place_id));
+        state.ranges = RangeSet::number([(range.clone(), None)])?;
+        Ok(state)
+    }
+
+    /// Looks at the states of the ranges that intersect this one. None if one of them could not be ended.
+    fn look(&self) -> Result<Option<Found>> {
+        let own = &self.range.range;
+        let mut before = None;
+        let mut within = Vec::new();
+        for other in ranges_at(&self.files.address)? {
+            if other == *own || other.intersection(own).is_none() {
+                continue;
+            }
+            if contains(own, &other) {
+                within.push(other);
+                continue;
+            }
+            ensure!(contains(&other, own), overlaps(own, &other));
+            let Some(state) = self.ended(&other)? else {
+                return Ok(None);
+            };
+            // Those that contain others come first, so the last one that has begun is the nearest.
+            let mut pieces = state.ranges.iter();
+            let piece = pieces.find(|piece| contains(&piece.range, own));
+            let piece = piece.ok_or_else(|| overlaps(own, &other))?;
+            before = self.at_own(piece)?.or(before);
+        }
+        Ok(Some(match within.is_empty() {
+            true => Found::Before(before),
+            false => Found::Within(within),
+        }))
+    }
+
+    /// The ranges within this one that have a state.
+    fn ranges_within(&self) -> Result<Vec<FeedRange>> {
+        let own = &self.range.range;
+        let ranges = ranges_at(&self.files.address)?.into_iter();
+        Ok(ranges
+            .filter(|other| other != own && contains(own, other))
+            .collect())
+    }
+
+    /// The position of a range that contains this one, as that of this one.
+    fn at_own(&self, piece: &RangeState) -> Result<Option<Position>> {
+        let Some(position) = &piece.position else {
+            return Ok(None);
+        };
+        let etag = etag_of(position, &piece.range)?;
+        Ok(Some(self.position(&self.range.range, &etag)))
+    }
+
+    fn position(&self, range: &FeedRange, etag: &str) -> Position {
+        let place = &self.files.place;
+        let mode = place.options.mode();
+        Position {
+            token: token_at(&place.source.container_rid, mode, range, etag),
+            lsn: lsn_of_etag(etag),
+        }
+    }
+
+    /// The state of a range that contains this one, which is ended if it is not. None if others write it.
+    fn ended(&self, range: &FeedRange) -> Result<Option<State>> {
+        let found = state_of_range(&self.files.place, &self.files.address, range)?;
+        // One that died may have left files that are not visible yet.
+        if let Some(found) = found.filter(|found| is_over(found) && found.sealed.is_empty()) {
+            return Ok(Some(found));
+        }
+        if failpoint::is_planted("defect.group.parent-is-not-ended") {
+            return state_of_range(&self.files.place, &self.files.address, range);
+        }
+        let Some(mut other) = self.take(range)? else {
+            return Ok(None);
+        };
+        other.ledger.end_range();
+        if let Err(error) = other.ledger.commit() {
+            return lost(other.ledger.is_lost(), error);
+        }
+        failpoint::call("group.parent-over")?;
+        Ok(Some(other.ledger.state().clone()))
+    }
+
+    /// Decides where the range begins: at the later of its state, or what was before it, and its lease. Between them,
+    /// others have handled the changes.
+    fn begin(&self, ledger: &mut Ledger, before: Option<Position>) -> Result<Position> {
+        let range = &self.range.range;
+        let lease = self.position(range, &self.range.etag);
+        let own = ledger.state().ranges.first();
+        let own = own.context("the state has no range")?;
+        let (id, own) = (own.id, own.position.clone());
+        if failpoint::is_planted("defect.group.begins-at-the-lease") {
+            ledger.begin_range(id, lease.clone(), lease.clone(), None)?;
+            return Ok(lease);
+        }
+        let known = own.clone().or(before);
+        let is_ahead = |known: &Position| matches!((lease.lsn, known.lsn), (Some(lease), Some(known)) if lease > known);
+        let (start, skipped) = match &known {
+            None => (lease.clone(), None),
+            Some(known) if is_ahead(known) => {
+                let span = Span {
+                    from: known.clone(),
+                    to: lease.clone(),
+                };
+                (lease.clone(), Some(span))
+            }
+            Some(known) => (known.clone(), None),
+        };
+        if own.as_ref() != Some(&start) {
+            ledger.begin_range(id, known.unwrap_or(lease), start.clone(), skipped)?;
+        }
+        Ok(start)
+    }
+
+    /// Ends the range, if it is not over, and finds the parts that continue it.
+    fn end(&self, mut own: Own, within: &[FeedRange]) -> Result<ClaimedRange> {
+        if !is_over(own.ledger.state()) {
+            own.ledger.end_range();
+            if let Err(error) = own.ledger.commit() {
+                return contested(&own.ledger, error);
+            }
+            failpoint::call("group.over")?;
+        }
+        let pieces = &own.ledger.state().ranges;
+        let etag = |piece: &RangeState| match &piece.position {
+            Some(position) => etag_of(position, &piece.range),
+            // Nobody has read it here.
+            None => Ok(self.range.etag.clone()),
+        };
+        let mut parts = Vec::new();
+        for piece in pieces {
+            let etag = etag(piece)?;
+            let of_piece = match pieces.len() {
+                1 => divided(&piece.range, within, &self.range.partitions),
+                _ => vec![piece.range.clone()],
+            };
+            parts.extend(of_piece.into_iter().map(|part| (part, etag.clone())));
+        }
+        ensure!(
+            parts.len() > 1,
+            with_hint(
+                anyhow!(
+                    "the state of the range {} is over, but nothing continues it",
+                    self.range.range
+                ),
+                "a state is missing beside it: restore it, or write to a new place, with another group",
+            )
+        );
+        Ok(ClaimedRange::Over(parts))
+    }
+}
+
+impl ClaimedRange {
+    /// The parts of a range as a state has them.
+    pub(crate) fn parts_of(files: &GroupFiles, parts: &[(FeedRange, String)]) -> Vec<Part> {
+        let place = &files.place;
+        let mode = place.options.mode();
+        let part = |(range, etag): &(FeedRange, String)| {
+            let position = Position {
+                token: token_at(&place.source.container_rid, mode, range, etag),
+                lsn: lsn_of_etag(etag),
+            };
+            (range.clone(), Some(position))
+        };
+        parts.iter().map(part).collect()
+    }
+}
+
+/// What follows from a failure: none if it is that others have claimed the state.
+fn lost<T>(is_lost: bool, error: anyhow::Error) -> Result<Option<T>> {
+    match is_lost {
+        true => Ok(None),
+        false => Err(error),
+    }
+}
+
+fn contested(ledger: &Ledger, error: anyhow::Error) -> Result<ClaimedRange> {
+    let lost = lost(ledger.is_lost(), error)?;
+    Ok(lost.unwrap_or(ClaimedRange::Contested))
+}
+
+fn is_over(state: &State) -> bool {
+    state.group.as_ref().is_some_and(|own| own.over)
+}
+
+fn contains(range: &FeedRange, other: &FeedRange) -> bool {
+    range.intersection(other).as_ref() == Some(other)
+}
+
+/// The ETag of a position that is that of a whole range.
+fn etag_of(position: &Position, range: &FeedRange) -> Result<String> {
+    let parts = segments(&position.token, range)?;
+    match &parts[..] {
+        [part] => part.etag.clone().context("a position has no ETag"),
+        _ => Err(anyhow!("a position is of several parts")),
+    }
+}
+
+/// A range, divided where others within it are that have a state, and elsewhere by partitions.
+fn divided(
+    range: &FeedRange,
+    within: &[FeedRange],
+    partitions: &[PhysicalPartition],
+) -> Vec<FeedRange> {
+    let mut parts: Vec<FeedRange> = Vec::new();
+    let mut reached = range.min_inclusive.clone();
+    let gap = |from: &str, to: &str| -> Vec<FeedRange> {
+        let Ok(gap) = FeedRange::new(from, to) else {
+            return Vec::new();
+        };
+        let parts = partitions.iter();
+        parts
+            .filter_map(|partition| partition.range.intersection(&gap))
+            .collect()
+    };
+    // Those that contain others come first.
+    for part in within {
+        if part.min_inclusive < reached {
+            continue;
+        }
+        parts.extend(gap(&reached, &part.min_inclusive));
+        reached.clone_from(&part.max_exclusive);
+        parts.push(part.clone());
+    }
+    parts.extend(gap(&reached, &range.max_exclusive));
+    parts
+}
+
+fn overlaps(own: &FeedRange, other: &FeedRange) -> anyhow::Error {
+    usage(
+        format!(
+            "the files have the range {other}, which a lease of the range {own} divides in another way"
+        ),
+        "the leases were made again since: write to a new place, with another group",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(min: &str, max: &str) -> FeedRange {
+        FeedRange::new(min, max).unwrap()
+    }
+
+    #[test]
+    fn a_range_is_divided_by_those_that_have_a_state() {
+        let partition = |min, max| PhysicalPartition {
+            id: String::new(),
+            range: range(min, max),
+            portable: String::new(),
+            parents: Vec::new(),
+        };
+        let partitions = [
+            partition("", "40"),
+            partition("40", "60"),
+            partition("60", "FF"),
+        ];
+        let divide = |within: &[FeedRange]| divided(&range("20", "80"), within, &partitions);
+        assert_eq!(
+            divide(&[]),
+            [range("20", "40"), range("40", "60"), range("60", "80")]
+        );
+        assert_eq!(
+            divide(&[range("30", "60"), range("30", "35"), range("35", "60")]),
+            [range("20", "30"), range("30", "60"), range("60", "80")]
+        );
+        assert_eq!(divide(&[range("20", "80")]), [range("20", "80")]);
+    }
+}

@@ -1,0 +1,245 @@
+//! The files of the leases that an instance has: their states are claimed, and committed, each by itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::holding::{HoldingFiles, Phase};
+use super::instance::{Done, Instance, Stopping};
+use super::outlet::Files;
+use crate::cosmos::token::segments;
+use crate::feed::{Position, RangeId};
+use crate::job::{
+    ClaimedRange, RangeCommit, RangeCommitted, RangeOutcome, RangeToClaim, RangeWriter,
+};
+use crate::observe::Event;
+use crate::process;
+use crate::reader::Shard;
+
+impl HoldingFiles {
+    /// A page was handed over.
+    pub(super) fn handed(&mut self, bytes: u64, has_changes: bool, now: Duration, files: &Files) {
+        self.lane.is_dirty = true;
+        self.bytes += bytes;
+        if self.bytes >= files.checkpoint_bytes {
+            self.lane.hasten();
+        }
+        if has_changes && self.finish_at.is_none() {
+            self.finish_at = files.rotate_interval.map(|interval| now + interval);
+        }
+    }
+}
+
+impl Instance<'_> {
+    /// Claims the state of a lease in a task.
+    pub(super) fn claim(&mut self, id: RangeId, etag: String) {
+        let (Some(files), Some(holding)) = (self.parts.outlet.files(), self.holdings.get(&id))
+        else {
+            return;
+        };
+        let (claims, range) = (Arc::clone(&files.claims), holding.range().clone());
+        let files = Arc::clone(&files.files);
+        let (tenure, source) = (Arc::clone(&holding.tenure), self.parts.source.clone());
+        self.work.spawn(async move {
+            let claim = async {
+                let _permit = claims.acquire().await?;
+                let partitions = source.client.list_partitions(false).await?.into();
+                let range = RangeToClaim {
+                    range,
+                    etag,
+                    partitions,
+                };
+                files.claim(range, move || tenure.holds()).await
+            };
+            let result = claim.await;
+            Done::Claimed { id, result }
+        });
+    }
+
+    /// Begins to read the range of a lease whose state was claimed.
+    pub(super) fn claimed(&mut self, id: RangeId, result: Result<ClaimedRange>) -> Result<()> {
+        let Some(holding) = self.holdings.get_mut(&id) else {
+            if let Ok(ClaimedRange::Begun(writer, _)) = result {
+                writer.discard();
+            }
+            return Ok(());
+        };
+        match result? {
+            ClaimedRange::Contested => self.dispute(id),
+            ClaimedRange::Over(parts) => {
+                holding.phase = Phase::Replaced(parts);
+                holding.waits_for = Some(0);
+                self.go_on(id);
+            }
+            ClaimedRange::Begun(writer, _) if self.stopping != Stopping::No => writer.discard(),
+            ClaimedRange::Begun(writer, position) => {
+                holding.phase = Phase::Reading;
+                if let Some(files) = &mut holding.files {
+                    files.writer = Some(*writer);
+                }
+                holding.read.position = Some(position.clone());
+                let (range, stop) = (holding.range().clone(), holding.stop.clone());
+                self.parts.observers.emit(&Event::Added {
+                    range: &holding.read,
+                });
+                // The lease may be behind.
+                holding.changes.flushed = true;
+                self.reached(id, position.clone())?;
+                let shard = Shard::new(id, range, Some(position), &self.parts.options).until(stop);
+                // The reader is gone if the instance is being stopped: then the lease is let go.
+                self.parts.shards.send(shard).ok();
+            }
+        }
+        Ok(())
+    }
+
+    /// What is before this position is in files.
+    fn reached(&mut self, id: RangeId, position: Position) -> Result<()> {
+        if let Some(holding) = self.holdings.get_mut(&id) {
+            if let [part] = &segments(&position.token, holding.range())?[..] {
+                holding.flushed.clone_from(&part.etag);
+            }
+            holding.printed = Some(position);
+        }
+        Ok(())
+    }
+
+    /// Gives up a lease whose state others have claimed. Whoever has the lease may claim it again, and that is found out
+    /// first.
+    fn dispute(&mut self, id: RangeId) {
+        let why = "the state of its files was claimed by another process";
+        if let Some(holding) = self.drop_holding(id, why) {
+            let own = self.may_own.get_or_insert_default();
+            own.insert(holding.lease.token);
+            self.balance_at = process::since_boot();
+        }
+    }
+
+    /// Begins the commits that are due.
+    pub(super) fn begin_commits(&mut self, now: Duration) {
+        if self.parts.outlet.files().is_none() {
+            return;
+        }
+        let mut due = Vec::new();
+        for (id, holding) in &mut self.holdings {
+            let is_reading = holding.phase == Phase::Reading;
+            let Some(own) = holding.files.as_mut().filter(|own| own.writer.is_some()) else {
+                continue;
+            };
+            let has_past = own.writer.as_ref().is_some_and(RangeWriter::has_past);
+            let is_to_finish = own.finish_at.is_some_and(|at| now >= at);
+            if is_reading && (is_to_finish || has_past) {
+                own.lane.hasten();
+            }
+            if own.lane.is_due(now) {
+                due.push(*id);
+            }
+        }
+        for id in due {
+            self.begin_commit(id, now);
+        }
+    }
+
+    fn begin_commit(&mut self, id: RangeId, now: Duration) {
+        let (Some(files), Some(holding)) = (self.parts.outlet.files(), self.holdings.get_mut(&id))
+        else {
+            return;
+        };
+        let range = holding.range().clone();
+        let Some(own) = &mut holding.files else {
+            return;
+        };
+        let is_to_finish = own.finish_at.is_some_and(|at| now >= at);
+        let what = match &holding.phase {
+            Phase::Replaced(parts) if parts.len() > 1 || parts[0].0 != range => {
+                RangeCommit::Over(ClaimedRange::parts_of(&files.files, parts))
+            }
+            Phase::Reading if !is_to_finish => RangeCommit::Position,
+            _ => RangeCommit::Files,
+        };
+        if !matches!(what, RangeCommit::Position) {
+            own.finish_at = None;
+        }
+        let Some(writer) = &mut own.writer else {
+            return;
+        };
+        let Some(committing) = writer.begin_commit(what) else {
+            return;
+        };
+        own.lane.begin(now, self.parts.save_interval);
+        own.bytes = 0;
+        holding.changes.begin_flush();
+        self.work.spawn(async move {
+            let committed = committing.await;
+            Done::Committed { id, committed }
+        });
+    }
+
+    /// A commit has ended.
+    pub(super) fn committed(&mut self, id: RangeId, committed: RangeCommitted) -> Result<()> {
+        let Some(holding) = self.holdings.get_mut(&id) else {
+            return Ok(());
+        };
+        let Some(own) = &mut holding.files else {
+            return Ok(());
+        };
+        let Some(writer) = &mut own.writer else {
+            return Ok(());
+        };
+        let (began, took) = committed.took();
+        let RangeOutcome::Committed {
+            changes,
+            position,
+            published,
+        } = writer.committed(committed)?
+        else {
+            self.dispute(id);
+            return Ok(());
+        };
+        own.lane.end();
+        holding.changes.end_flush();
+        // Of a range that is over all was committed that was read.
+        let position = position.or_else(|| holding.read.position.clone());
+        self.printed += changes;
+        self.parts.observers.emit(&Event::Committed {
+            published,
+            began,
+            took,
+        });
+        if let Some(position) = position {
+            self.reached(id, position)?;
+        }
+        self.go_on(id);
+        Ok(())
+    }
+
+    /// At a stop: finishes the files of all leases, each of which is let go after that.
+    pub(super) fn leave_all(&mut self) {
+        let ids: Vec<RangeId> = self.holdings.keys().copied().collect();
+        for id in ids {
+            self.leave(id);
+        }
+        self.begin_commits(process::since_boot());
+        self.release_if_committed();
+    }
+
+    /// Lets the leases go at a stop, once nothing more is to be committed.
+    pub(super) fn release_if_committed(&mut self) {
+        let is_flushing = matches!(self.stopping, Stopping::Flushing(_));
+        if !is_flushing || self.parts.outlet.files().is_none() {
+            return;
+        }
+        let is_committed = self.holdings.values().all(|holding| {
+            let own = holding.files.as_ref();
+            let Some(own) = own.filter(|own| own.writer.is_some()) else {
+                return true;
+            };
+            let wanted = holding.waits_for.unwrap_or(u64::MAX);
+            own.lane.ended() >= wanted && !matches!(holding.phase, Phase::Replaced(_))
+        });
+        if is_committed {
+            self.release_all();
+        }
+    }
+}

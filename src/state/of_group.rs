@@ -1,0 +1,76 @@
+//! What the state of a range of a group has besides that of an export.
+
+use serde::{Deserialize, Serialize};
+
+use crate::feed::{FeedRange, Position};
+
+/// What the state of a range of a group has besides that of an export.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfGroup {
+    /// The place that the group writes to.
+    pub place: uuid::Uuid,
+    /// Where the range began: where the state of the one that it came from ends, or else at its lease. Absent until it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<Position>,
+    /// Spans that others have handled, so that they are not in the files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Span>,
+    /// Whether it is never continued, since its range was divided: others begin where its ranges are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub over: bool,
+}
+
+/// A span of the feed of a range.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Span {
+    /// Where it begins.
+    pub from: Position,
+    /// Where it ends.
+    pub to: Position,
+}
+
+impl OfGroup {
+    /// The state of a range that has not begun.
+    pub fn new(place: uuid::Uuid) -> Self {
+        Self {
+            place,
+            began: None,
+            others: Vec::new(),
+            over: false,
+        }
+    }
+}
+
+/// A range, as the names of its objects have it.
+pub fn name_of_range(range: &FeedRange) -> String {
+    format!("{}-{}", range.min_inclusive, range.max_exclusive)
+}
+
+/// The range of such a name.
+pub fn range_named(name: &str) -> Option<FeedRange> {
+    let (min, max) = name.split_once('-')?;
+    FeedRange::new(min, max).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_range_is_read_back() {
+        for (min, max, name) in [
+            ("", "FF", "-FF"),
+            ("05", "3F", "05-3F"),
+            ("", "1FA0", "-1FA0"),
+        ] {
+            let range = FeedRange::new(min, max).unwrap();
+            assert_eq!(name_of_range(&range), name);
+            assert_eq!(range_named(name), Some(range));
+        }
+        for name in ["", "-", "FF", "3F-05", "a-b", "05-3F-4F"] {
+            assert_eq!(range_named(name), None, "{name}");
+        }
+    }
+}
