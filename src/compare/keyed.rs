@@ -57,6 +57,9 @@ pub(super) struct Keyed<'a> {
     pub(super) document: Option<Cow<'a, [u8]>>,
     /// What is compared of it, if that was written when its key was found.
     form: Option<&'a [u8]>,
+    /// Whether a container may have it in another range than that of its bucket: its key has a zero below zero, which some
+    /// SDKs hash like any zero and some do not.
+    pub(super) is_elsewhere: bool,
     /// Which document of the side it is, where two of them can become one.
     pub(super) origin: Option<SourceItem>,
     /// The JSON text of its id, and that of the values of its partition key.
@@ -268,6 +271,7 @@ impl Keyer {
         document: Option<Cow<'a, [u8]>>,
     ) -> Option<Keyed<'a>> {
         let mut form = Vec::with_capacity(96);
+        let mut is_elsewhere = false;
         for value in &values {
             match value.first()? {
                 // The service, too, takes an object or an array for no value.
@@ -280,6 +284,7 @@ impl Keyer {
                     if !number.is_finite() {
                         return None;
                     }
+                    is_elsewhere |= number == 0.0 && number.is_sign_negative();
                     let number = if number == 0.0 { 0.0 } else { number };
                     form.push(b'd');
                     form.extend_from_slice(&number.to_bits().to_be_bytes());
@@ -293,6 +298,7 @@ impl Keyer {
             name,
             document,
             form: None,
+            is_elsewhere,
             origin: None,
             id,
             key: values,

@@ -1,6 +1,7 @@
 //! The start of a comparison: its sides, how their documents are found on the other one, and its report.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow};
@@ -97,7 +98,7 @@ pub async fn compare(
         (Some(connected), _) => Side {
             name,
             place: Place::Container {
-                in_ranges: is_in_ranges(&connected, program),
+                in_ranges: AtomicBool::new(is_in_ranges(&connected, program)),
                 retry_limit: plan.retry_limit,
                 heard: heard.of_another(),
                 connected,

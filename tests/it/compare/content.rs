@@ -109,6 +109,16 @@ fn a_document_is_found_by_its_key_and_its_id() {
             &["extra 1", "missing 1"],
         ),
         (
+            r#"{"id":"1","pk":-0.0,"a":-0}"#,
+            r#"{"id":"1","pk":0,"a":0.0}"#,
+            &[],
+        ),
+        (
+            r#"{"id":"1","pk":-0e7,"a":1}"#,
+            r#"{"id":"1","pk":-0.0,"a":-1}"#,
+            &["different 1"],
+        ),
+        (
             r#"{"id":"a/b ü","pk":"\u0041"}"#,
             r#"{"id":"a/b \u00fc","pk":"A"}"#,
             &[],
