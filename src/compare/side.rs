@@ -32,6 +32,8 @@ pub(super) enum Place {
     },
     Container {
         connected: Connected,
+        /// Request units that its connection had cost before.
+        spent_before: f64,
         retry_limit: RetryLimit,
         /// Whether buckets are ranges of it, as far as is known.
         in_ranges: AtomicBool,
@@ -123,9 +125,11 @@ impl Side {
     pub(super) fn request_units(&self) -> f64 {
         match &self.place {
             Place::Files { .. } => 0.0,
-            Place::Container { connected, .. } => {
-                connected.client.traffic().exchanged().request_units()
-            }
+            Place::Container {
+                connected,
+                spent_before,
+                ..
+            } => connected.client.traffic().exchanged().request_units() - spent_before,
         }
     }
 
