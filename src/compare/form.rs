@@ -25,6 +25,8 @@ pub(super) struct Form {
     members: Vec<Written>,
     /// Members in their order, before they are put back.
     sorted: Vec<u8>,
+    /// The form of the key of the document.
+    key: Vec<u8>,
 }
 
 /// A member that was written: its name and its value.
@@ -44,6 +46,11 @@ impl Form {
 
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// What is written, and space for the key of the document.
+    pub(super) fn with_key(&mut self) -> (&mut Vec<u8>, &mut Vec<u8>) {
+        (&mut self.bytes, &mut self.key)
     }
 
     /// Appends text as it is.
@@ -106,6 +113,7 @@ impl Form {
             bytes,
             members,
             sorted,
+            ..
         } = self;
         let members = &mut members[first..];
         let Some(start) = members.first().map(|member| member.start) else {
