@@ -1,5 +1,6 @@
 //! The cost of a comparison of two sides of files: CPU and memory, beside reading both with the same reader of JSON
-//! lines, and beside DuckDB, which joins both in full.
+//! lines, beside reading both as a replay does, which checks each document and finds its partition key and id, and beside
+//! DuckDB, which joins both in full.
 //!
 //! Both sides have the same documents, in another order and with system fields of their own, once in the same texts and once
 //! as another writer has them. Each client is a process of
@@ -19,7 +20,8 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 use cosmos_tail::cli::location::Location;
 use cosmos_tail::feed::RecordForm;
-use cosmos_tail::source::{CsvReading, Inputs, Mark, open};
+use cosmos_tail::replay::count_writes;
+use cosmos_tail::source::{CsvReading, Input, Inputs, Mark, open};
 use cost::{Cost, measure, measured};
 
 /// Files of a side.
@@ -64,6 +66,9 @@ struct Options {
     /// Read these directories with the reader of JSON lines
     #[arg(long, hide = true, num_args = 1..)]
     read: Option<Vec<PathBuf>>,
+    /// Read these directories as a replay does, without writing anything
+    #[arg(long, hide = true, num_args = 1..)]
+    interpret: Option<Vec<PathBuf>>,
 }
 
 fn main() {
@@ -72,7 +77,12 @@ fn main() {
         return measure(command);
     }
     if let Some(directories) = &options.read {
-        return read(directories);
+        return read(directories, read_lines);
+    }
+    if let Some(directories) = &options.interpret {
+        return read(directories, |input| {
+            count_writes(input, &["/customerId"]).unwrap()
+        });
     }
     let directory = match &options.directory {
         Some(directory) => tempfile::tempdir_in(directory).unwrap(),
@@ -102,7 +112,14 @@ fn main() {
         command
     };
     let mut clients = vec![
-        ("read both", vec![own.to_str().unwrap(), "--read", a, b]),
+        (
+            "read both, lines alone",
+            vec![own.to_str().unwrap(), "--read", a, b],
+        ),
+        (
+            "read both as a replay",
+            vec![own.to_str().unwrap(), "--interpret", a, b],
+        ),
         ("compare, the same texts", compare(1)),
         ("compare, other texts", compare(2)),
     ];
@@ -120,25 +137,28 @@ fn main() {
         }
     }
     println!(
-        "{:<26} {:>9} {:>7} {:>7} {:>9} {:>9} {:>8}",
+        "{:<26} {:>9} {:>7} {:>7} {:>9} {:>9} {:>9} {:>8}",
         format!("{gb:.2} GB on both sides"),
         "CPU s/GB",
         "min",
         "max",
         "s",
-        "of read",
+        "of lines",
+        "of replay",
         "peak MB"
     );
-    let floor = median(&mut costs[0]).cpu_seconds;
+    let lines = median(&mut costs[0]).cpu_seconds;
+    let replay = median(&mut costs[1]).cpu_seconds;
     for ((name, _), costs) in clients.iter().zip(&mut costs) {
         let median = median(costs);
         println!(
-            "{name:<26} {:>9.2} {:>7.2} {:>7.2} {:>9.2} {:>9.2} {:>8.0}",
+            "{name:<26} {:>9.2} {:>7.2} {:>7.2} {:>9.2} {:>9.2} {:>9.2} {:>8.0}",
             median.cpu_seconds / gb,
             costs[0].cpu_seconds / gb,
             costs[costs.len() - 1].cpu_seconds / gb,
             median.seconds,
-            median.cpu_seconds / floor,
+            median.cpu_seconds / lines,
+            median.cpu_seconds / replay,
             costs.iter().map(|cost| cost.peak_mb).fold(0.0, f64::max),
         );
     }
@@ -208,8 +228,8 @@ fn write_document(out: &mut impl Write, number: usize, bytes: usize, side: usize
     writeln!(out, "{text}{}{system}", "x".repeat(missing)).unwrap();
 }
 
-/// Reads both sides at the same time, record by record.
-fn read(directories: &[PathBuf]) {
+/// Reads both sides at the same time, each input with `read_one`.
+fn read(directories: &[PathBuf], read_one: impl Fn(&Input) -> u64 + Sync) {
     std::thread::scope(|scope| {
         for directory in directories {
             scope.spawn(|| {
@@ -218,15 +238,19 @@ fn read(directories: &[PathBuf]) {
                 let files: Vec<Location> = files.collect();
                 let form = Some(RecordForm::Documents);
                 let inputs = Inputs::find(&files, form, &CsvReading::default()).unwrap();
-                let mut records = 0_u64;
-                for input in &inputs.inputs {
-                    let mut reader = open(input, Mark::default()).unwrap();
-                    while let Some(record) = reader.next().unwrap() {
-                        records += u64::from(!std::hint::black_box(&record.json).is_empty());
-                    }
-                }
+                let records: u64 = inputs.inputs.iter().map(&read_one).sum();
                 assert!(records > 0);
             });
         }
     });
+}
+
+/// Finds the lines of an input.
+fn read_lines(input: &Input) -> u64 {
+    let mut reader = open(input, Mark::default()).unwrap();
+    let mut records = 0;
+    while let Some(record) = reader.next().unwrap() {
+        records += u64::from(!std::hint::black_box(&record.json).is_empty());
+    }
+    records
 }

@@ -59,7 +59,11 @@ pub(super) async fn run(
         } else {
             None
         };
-        Ok(Sides { source, target })
+        Ok(Sides {
+            source,
+            target,
+            ..Sides::default()
+        })
     };
     let compared = compare::compare(connect, plan, &monitor, report, shutdown).await?;
     Ok(compared.code)

@@ -244,6 +244,14 @@ impl<'a> Side<'a> {
         Ok(Some(directory.join(&one.directory)))
     }
 
+    /// What its connection has cost so far, in RU.
+    fn request_units(&self) -> f64 {
+        match self {
+            Self::Export { .. } => 0.0,
+            Self::Live { place, .. } => place.request_units(),
+        }
+    }
+
     async fn open(&self, name: &str) -> Result<Option<Connected>> {
         match self {
             Self::Export { .. } => Ok(None),
@@ -263,8 +271,10 @@ async fn compare_one(
 ) -> Result<Compared> {
     let directories = [source.directory_of(name)?, target.directory_of(name)?];
     let of_one = plan.plan_of(name, directories)?;
+    let spent_before = [source.request_units(), target.request_units()];
     let both = async {
         anyhow::Ok(Sides {
+            spent_before,
             source: source.open(name).await?,
             target: target.open(name).await?,
         })

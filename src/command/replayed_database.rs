@@ -311,6 +311,11 @@ impl<'a> Place<'a> {
         &self.database
     }
 
+    /// What its connection has cost so far, in RU.
+    pub(super) fn request_units(&self) -> f64 {
+        self.cosmos.traffic().exchanged().request_units()
+    }
+
     /// Whether it is the database `other`.
     pub(super) fn is_the_same_as(&self, other: &Self) -> bool {
         self.database == other.database && self.cosmos.endpoint() == other.cosmos.endpoint()

@@ -148,12 +148,14 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_is_compared_as_text() {
+    fn values_count_at_any_depth() {
         let deep = |inner: &str| {
             let (open, close) = ("[".repeat(50_000), "]".repeat(50_000));
             form(&format!("{{\"a\":{open}{inner}{close}}}"))
         };
         assert_eq!(deep("1"), deep("1"));
+        assert_eq!(deep("1"), deep("1.0"));
+        assert_eq!(deep(r#"{"x":1,"y":2}"#), deep(r#"{"y":2,"x":1}"#));
         assert_ne!(deep("1"), deep("2"));
     }
 

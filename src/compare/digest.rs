@@ -108,6 +108,15 @@ impl Digest {
 
     /// Adds what is pending to the ranges.
     fn flush(&mut self) {
+        // All places are asked for first, so that the memory answers many at once.
+        let places = self.pending.iter().map(|record| {
+            let seen = self
+                .seen
+                .as_ref()
+                .map_or(0, |seen| seen.first_word(record.name));
+            seen ^ self.ranges[record.bucket as usize].sum[0]
+        });
+        std::hint::black_box(places.fold(0, |all, place| all ^ place));
         for record in self.pending.drain(..) {
             let range = &mut self.ranges[record.bucket as usize];
             let Some(document) = record.document else {
@@ -178,14 +187,23 @@ impl Seen {
         }
     }
 
+    #[inline]
+    fn line(&self, name: Name) -> usize {
+        (name >> 64) as usize & (self.lines.len() - 1)
+    }
+
     /// The line of a name, and its bits there.
     #[inline]
     fn place(&self, name: Name) -> (usize, [u64; LINE]) {
-        let line = (name >> 64) as usize & (self.lines.len() - 1);
         (
-            line,
+            self.line(name),
             std::array::from_fn(|word| 1 << ((name >> (word * 6)) as u64 % 64)),
         )
+    }
+
+    #[inline]
+    fn first_word(&self, name: Name) -> u64 {
+        self.lines[self.line(name)][0]
     }
 
     fn may_have(&self, name: Name) -> bool {

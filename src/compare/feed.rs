@@ -87,13 +87,13 @@ pub(super) async fn read_container<V: Visitor>(reading: Reading, mut visitor: V)
     let Place::Container {
         connected,
         retry_limit,
-        in_ranges,
         heard,
+        ..
     } = &reading.side.place
     else {
         return Ok(visitor);
     };
-    let wanted = if *in_ranges {
+    let wanted = if reading.side.is_in_ranges() {
         reading
             .selection
             .ranges(reading.keyer.bucket_bits, reading.documents)?
@@ -259,6 +259,9 @@ fn visit_page<V: Visitor>(
             };
         let written = reading.selection.is_all().then_some(&mut form);
         let visited = keyer.item(item, written, |keyed| {
+            if keyed.is_elsewhere {
+                reading.side.has_one_elsewhere();
+            }
             if reading.selection.wants(keyed.bucket, keyed.name) {
                 visitor.visit(keyer, keyed, may_repeat)
             } else {

@@ -6,11 +6,12 @@
 
 use std::borrow::Cow;
 
+use super::deep::write_deep;
 use super::number::write_number;
 use crate::feed::page::{Fault, Member, PageErrorKind, SYSTEM_FIELDS, Scanner, checked};
 use crate::render::decode_string;
 
-/// Values that are nested deeper are compared as text.
+/// Values that are nested deeper are written without recursion.
 const MAX_DEPTH: usize = 96;
 
 /// The bytes of a text in a form before the text itself: its kind, and its length.
@@ -24,6 +25,8 @@ pub(super) struct Form {
     members: Vec<Written>,
     /// Members in their order, before they are put back.
     sorted: Vec<u8>,
+    /// The form of the key of the document.
+    key: Vec<u8>,
 }
 
 /// A member that was written: its name and its value.
@@ -43,6 +46,11 @@ impl Form {
 
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// What is written, and space for the key of the document.
+    pub(super) fn with_key(&mut self) -> (&mut Vec<u8>, &mut Vec<u8>) {
+        (&mut self.bytes, &mut self.key)
     }
 
     /// Appends text as it is.
@@ -105,6 +113,7 @@ impl Form {
             bytes,
             members,
             sorted,
+            ..
         } = self;
         let members = &mut members[first..];
         let Some(start) = members.first().map(|member| member.start) else {
@@ -158,7 +167,7 @@ impl<'a> Writer<'a, '_> {
             b'[' if depth > 0 => self.array(start, depth - 1),
             b'{' | b'[' => {
                 let end = self.scanner.value(start)?;
-                write_text(b'r', &self.text[start..end], &mut self.form.bytes);
+                write_deep(&self.text[start..end], &mut self.form.bytes);
                 Ok(end)
             }
             _ => {
@@ -402,6 +411,21 @@ mod tests {
             let is_same = form(&a.to_string()) == form(&b.to_string());
             // `1.0` and `1` are two to serde_json.
             prop_assert!(!is_same || by_value(&normal(&a)) == by_value(&normal(&b)), "{} {}", a, b);
+        }
+
+        /// Wherever the levels end that are written by recursion.
+        #[test]
+        fn depth_changes_nothing(value in object(value()), depth in MAX_DEPTH - 6..MAX_DEPTH + 2, seed in any::<u64>()) {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let [a, b] = [(), ()].map(|()| {
+                let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+                format!("{{\"a\":{open}{}{close}}}", spelled(&value, &mut random))
+            });
+            let found = form(&a).unwrap();
+            prop_assert_eq!(&found, &form(&b).unwrap(), "{}\n{}", a, b);
+            // What is nested has the form that it has by itself.
+            let own = form(&value.to_string()).unwrap();
+            prop_assert!(found.windows(own.len()).any(|part| part == own), "{}", a);
         }
 
         #[test]

@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow};
 use azure_data_cosmos_driver::models::PartitionKeyDefinition;
 use bytes::Bytes;
 use serde_json::Value;
+use smallvec::{SmallVec, smallvec};
 
 use super::canonical::Content;
 use super::digest::{Bucket, Left};
@@ -57,12 +58,18 @@ pub(super) struct Keyed<'a> {
     pub(super) document: Option<Cow<'a, [u8]>>,
     /// What is compared of it, if that was written when its key was found.
     form: Option<&'a [u8]>,
+    /// Whether a container may have it in another range than that of its bucket: its key has a zero below zero, which some
+    /// SDKs hash like any zero and some do not.
+    pub(super) is_elsewhere: bool,
     /// Which document of the side it is, where two of them can become one.
     pub(super) origin: Option<SourceItem>,
     /// The JSON text of its id, and that of the values of its partition key.
     id: Cow<'a, [u8]>,
-    key: Vec<Cow<'a, [u8]>>,
+    key: Values<'a>,
 }
+
+/// The JSON texts of the values of a partition key. Most have one.
+type Values<'a> = SmallVec<[Cow<'a, [u8]>; 1]>;
 
 /// Which document, as a report names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -205,7 +212,8 @@ impl Keyer {
             Action::Put(document) => Some(Cow::Owned(document)),
             Action::Delete { .. } => None,
         };
-        let Some(keyed) = self.keyed(Cow::Owned(id), values.collect(), document) else {
+        let (values, key) = (values.collect(), &mut Vec::new());
+        let Some(keyed) = self.keyed(Cow::Owned(id), values, document, key) else {
             return Ok(Err(Defect::new("its partition key cannot be used").into()));
         };
         let origin = write.source;
@@ -216,7 +224,7 @@ impl Keyer {
     fn document<'a>(&self, document: &'a [u8]) -> Option<Keyed<'a>> {
         let mut found = Found::of(&self.key_paths);
         members(document).for_each(|member| found.take(member));
-        self.found(found, document, None)
+        self.found(found, document, None, &mut Vec::new())
     }
 
     /// The same with what is compared of it, its text or its form; none also if it is not a document. If nothing says what it is, it is one if it
@@ -232,17 +240,20 @@ impl Keyer {
         }
         let mut found = Found::of(&self.key_paths);
         form.clear();
-        let written: &[u8] = if self.by_text {
-            kept_text(document, form.bytes_mut(), |member| found.take(member)).ok()?
+        let (written, key): (&[u8], _) = if self.by_text {
+            let (joined, key) = form.with_key();
+            let kept = kept_text(document, joined, |member| found.take(member));
+            (kept.ok()?, key)
         } else {
             let written = form.write_object(document, true, |member| found.take(member));
             written.ok()?;
-            form.bytes()
+            let (written, key) = form.with_key();
+            (written, key)
         };
         if is_undeclared && found.is_marked {
             return None;
         }
-        self.found(found, document, Some(written))
+        self.found(found, document, Some(written), key)
     }
 
     fn found<'a>(
@@ -250,6 +261,7 @@ impl Keyer {
         found: Found<'a, '_>,
         document: &'a [u8],
         form: Option<&'a [u8]>,
+        key: &mut Vec<u8>,
     ) -> Option<Keyed<'a>> {
         /// The quotes belong to it.
         const PLAIN_ID: std::ops::RangeInclusive<usize> = 3..=1025;
@@ -257,22 +269,25 @@ impl Keyer {
             .id
             .filter(|id| id.first() == Some(&b'"') && PLAIN_ID.contains(&id.len()))?;
         let document = Some(Cow::Borrowed(document));
-        let keyed = self.keyed(Cow::Borrowed(id), found.values, document)?;
+        let keyed = self.keyed(Cow::Borrowed(id), found.values, document, key)?;
         Some(Keyed { form, ..keyed })
     }
 
+    /// `form` is space for the form of its key.
     fn keyed<'a>(
         &self,
         id: Cow<'a, [u8]>,
-        values: Vec<Cow<'a, [u8]>>,
+        values: Values<'a>,
         document: Option<Cow<'a, [u8]>>,
+        form: &mut Vec<u8>,
     ) -> Option<Keyed<'a>> {
-        let mut form = Vec::with_capacity(96);
+        form.clear();
+        let mut is_elsewhere = false;
         for value in &values {
             match value.first()? {
                 // The service, too, takes an object or an array for no value.
                 b'{' | b'[' => form.push(b'u'),
-                b'"' => write_string(value, &mut form),
+                b'"' => write_string(value, form),
                 literal @ (b't' | b'f' | b'n') => form.push(*literal),
                 _ => {
                     // A key is hashed as a double, whatever its text is.
@@ -280,19 +295,21 @@ impl Keyer {
                     if !number.is_finite() {
                         return None;
                     }
+                    is_elsewhere |= number == 0.0 && number.is_sign_negative();
                     let number = if number == 0.0 { 0.0 } else { number };
                     form.push(b'd');
                     form.extend_from_slice(&number.to_bits().to_be_bytes());
                 }
             }
         }
-        write_string(&id, &mut form);
-        let name = self.hashes.name(&form);
+        write_string(&id, form);
+        let name = self.hashes.name(form);
         Some(Keyed {
             bucket: self.bucket(name, &values)?,
             name,
             document,
             form: None,
+            is_elsewhere,
             origin: None,
             id,
             key: values,
@@ -333,7 +350,7 @@ impl Keyer {
 struct Found<'a, 'k> {
     paths: &'k [KeyPath],
     id: Option<&'a [u8]>,
-    values: Vec<Cow<'a, [u8]>>,
+    values: Values<'a>,
     /// Whether it has the mark of a deletion.
     is_marked: bool,
 }
@@ -343,7 +360,7 @@ impl<'a, 'k> Found<'a, 'k> {
         Self {
             paths,
             id: None,
-            values: vec![Cow::Borrowed(b"{}"); paths.len()],
+            values: smallvec![Cow::Borrowed(&b"{}"[..]); paths.len()],
             is_marked: false,
         }
     }

@@ -22,6 +22,7 @@
 mod bytes;
 mod canonical;
 mod comparison;
+mod deep;
 mod digest;
 mod examine;
 mod feed;

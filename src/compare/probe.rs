@@ -4,14 +4,15 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::hashes::Name;
 
-/// One of so many documents is looked at.
-const ONE_OF: u128 = 256;
-/// No more are remembered.
+/// One of so many documents is looked at, a power of two. It doubles whenever too many wait for the other side, so that those
+/// that are looked at are from everything that was read, however much that is.
+const ONE_OF: u64 = 256;
+/// No more wait.
 const MAX_DOCUMENTS: usize = 1 << 14;
 /// So many differ before anything is concluded.
 const MIN_OTHERS: u32 = 16;
@@ -29,10 +30,21 @@ impl fmt::Display for OtherTexts {
 impl std::error::Error for OtherTexts {}
 
 /// Looks at a few documents of both sides while they are read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Probe {
     pairs: Mutex<Pairs>,
     has_other_texts: AtomicBool,
+    one_of: AtomicU64,
+}
+
+impl Default for Probe {
+    fn default() -> Self {
+        Self {
+            pairs: Mutex::default(),
+            has_other_texts: AtomicBool::default(),
+            one_of: AtomicU64::new(ONE_OF),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -50,9 +62,14 @@ impl Probe {
     ///
     /// If most texts differ: then both sides get this error.
     pub(super) fn take(&self, side: usize, name: Name, text: u128) -> Result<(), OtherTexts> {
-        if name.is_multiple_of(ONE_OF) {
+        if is_chosen(name, self.one_of.load(Ordering::Relaxed)) {
             let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
             pairs.take(side, name, text);
+            if pairs.waiting.len() > MAX_DOCUMENTS {
+                let one_of = self.one_of.load(Ordering::Relaxed).saturating_mul(2);
+                pairs.waiting.retain(|name, _| is_chosen(*name, one_of));
+                self.one_of.store(one_of, Ordering::Relaxed);
+            }
             if pairs.other >= MIN_OTHERS && pairs.other > pairs.same {
                 self.has_other_texts.store(true, Ordering::Relaxed);
             }
@@ -62,6 +79,12 @@ impl Probe {
         }
         Ok(())
     }
+}
+
+/// Whether it is one of so many.
+#[inline]
+fn is_chosen(name: Name, one_of: u64) -> bool {
+    (name as u64).is_multiple_of(one_of)
 }
 
 impl Pairs {
@@ -75,7 +98,6 @@ impl Pairs {
                 }
                 self.waiting.remove(&name);
             }
-            None if self.waiting.len() >= MAX_DOCUMENTS => {}
             _ => {
                 self.waiting.insert(name, (side, text));
             }
@@ -91,7 +113,7 @@ mod tests {
     fn read_before(differs: impl Fn(u128) -> bool) -> Option<u128> {
         let probe = Probe::default();
         (0..1000).find(|number| {
-            let name = number * ONE_OF;
+            let name = number * u128::from(ONE_OF);
             let target = if differs(*number) { 2 } else { 1 };
             probe.take(0, name, 1).is_err() || probe.take(1, name, target).is_err()
         })
@@ -106,12 +128,27 @@ mod tests {
     }
 
     #[test]
-    fn only_a_few_documents_are_remembered() {
+    fn only_a_few_documents_wait() {
         let probe = Probe::default();
         for number in 0..100_000 {
             assert!(probe.take(0, number, 1).is_ok());
-            assert!(probe.take(0, number * ONE_OF, 1).is_ok());
+            let chosen = number * u128::from(ONE_OF);
+            assert!(probe.take(0, chosen, 1).is_ok());
+            assert!(probe.pairs.lock().unwrap().waiting.len() <= MAX_DOCUMENTS);
         }
-        assert_eq!(probe.pairs.lock().unwrap().waiting.len(), MAX_DOCUMENTS);
+    }
+
+    /// In opposite orders no two documents meet before the middle, however many have to wait until then.
+    #[test]
+    fn a_probe_that_is_full_still_sees() {
+        const ALL: u128 = 400_000;
+        let probe = Probe::default();
+        let name = |number| number * u128::from(ONE_OF);
+        let found = (0..ALL).find(|number| {
+            probe.take(0, name(*number), 1).is_err()
+                || probe.take(1, name(ALL - 1 - number), 2).is_err()
+        });
+        let found = found.unwrap();
+        assert!((ALL / 2..ALL / 2 + 2000).contains(&found), "{found}");
     }
 }

@@ -1,7 +1,7 @@
 //! A side of a comparison: files, or a container.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use anyhow::Result;
 
@@ -32,9 +32,11 @@ pub(super) enum Place {
     },
     Container {
         connected: Connected,
+        /// Request units that its connection had cost before.
+        spent_before: f64,
         retry_limit: RetryLimit,
-        /// Whether buckets are ranges of it.
-        in_ranges: bool,
+        /// Whether buckets are ranges of it, as far as is known.
+        in_ranges: AtomicBool,
         /// What several readings of it know.
         heard: Heard,
     },
@@ -90,13 +92,17 @@ impl Side {
 
     /// Whether small ranges of it can be read on their own.
     pub(super) fn is_in_ranges(&self) -> bool {
-        matches!(
-            self.place,
-            Place::Container {
-                in_ranges: true,
-                ..
-            }
-        )
+        match &self.place {
+            Place::Container { in_ranges, .. } => in_ranges.load(Ordering::Relaxed),
+            Place::Files { .. } => false,
+        }
+    }
+
+    /// It has a document that may be in another range than its key says.
+    pub(super) fn has_one_elsewhere(&self) {
+        if let Place::Container { in_ranges, .. } = &self.place {
+            in_ranges.store(false, Ordering::Relaxed);
+        }
     }
 
     /// Whether it has the file `path`.
@@ -119,9 +125,11 @@ impl Side {
     pub(super) fn request_units(&self) -> f64 {
         match &self.place {
             Place::Files { .. } => 0.0,
-            Place::Container { connected, .. } => {
-                connected.client.traffic().exchanged().request_units()
-            }
+            Place::Container {
+                connected,
+                spent_before,
+                ..
+            } => connected.client.traffic().exchanged().request_units() - spent_before,
         }
     }
 

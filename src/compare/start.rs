@@ -1,9 +1,10 @@
 //! The start of a comparison: its sides, how their documents are found on the other one, and its report.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use azure_data_cosmos_driver::models::{
     PartitionKeyDefinition, PartitionKeyKind, PartitionKeyVersion,
 };
@@ -41,6 +42,8 @@ pub struct Sides {
     pub source: Option<Connected>,
     /// The target, if it is one.
     pub target: Option<Connected>,
+    /// Request units that the connection of each had cost before, on behalf of other comparisons.
+    pub spent_before: [f64; 2],
 }
 
 /// Compares the sides of `plan`, of which `connect` reaches the containers. Errors of files are reported before it is
@@ -64,7 +67,8 @@ pub async fn compare(
         (&connected.target, plan.max_ru),
     ] {
         if let Some(container) = container {
-            container.limit_reads(max_ru, report).await?;
+            let limited = container.limit_reads(max_ru, report).await;
+            limited.with_context(|| format!("cannot compare {}", name_of_container(container)))?;
         }
     }
     if let Some(source) = &connected.source {
@@ -93,13 +97,15 @@ pub async fn compare(
     let side = |container: Option<Connected>,
                 files: Option<Inputs>,
                 name: String,
-                program: bool| match (container, files) {
+                program: bool,
+                spent_before: f64| match (container, files) {
         (Some(connected), _) => Side {
             name,
             place: Place::Container {
-                in_ranges: is_in_ranges(&connected, program),
+                in_ranges: AtomicBool::new(is_in_ranges(&connected, program)),
                 retry_limit: plan.retry_limit,
                 heard: heard.of_another(),
+                spent_before,
                 connected,
             },
         },
@@ -110,8 +116,21 @@ pub async fn compare(
         name_of(&plan.target, connected.target.as_ref()),
     ];
     let [source_name, target_name] = names;
-    let source = side(connected.source, source_files, source_name, has_program);
-    let target = side(connected.target, target_files, target_name, false);
+    let [before_source, before_target] = connected.spent_before;
+    let source = side(
+        connected.source,
+        source_files,
+        source_name,
+        has_program,
+        before_source,
+    );
+    let target = side(
+        connected.target,
+        target_files,
+        target_name,
+        false,
+        before_target,
+    );
     refuse_the_same(&source, &target)?;
     let listing = Listing::open(
         plan.report.as_ref(),
@@ -288,12 +307,14 @@ fn is_alike(a: &PartitionKeyDefinition, b: &PartitionKeyDefinition) -> bool {
     a.kind() == b.kind() && a.version() == b.version() && a.paths() == b.paths()
 }
 
+fn name_of_container(connected: &Connected) -> String {
+    let address = &connected.source;
+    format!("{}/{}", address.database, address.container)
+}
+
 fn name_of(side: &ComparedSide, connected: Option<&Connected>) -> String {
     match (side, connected) {
-        (_, Some(connected)) => {
-            let address = &connected.source;
-            format!("{}/{}", address.database, address.container)
-        }
+        (_, Some(connected)) => name_of_container(connected),
         (ComparedSide::Files(places), None) => {
             let names: Vec<String> = places.iter().map(ToString::to_string).collect();
             match &*names {

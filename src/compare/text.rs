@@ -29,7 +29,7 @@ pub(super) fn kept_text<'a>(
             has_ended: false,
         };
         scan(scanner, document, |member, span| {
-            if is_system_field(&decoded(member.raw_name)) {
+            if is_system_name(member.raw_name) {
                 kept.has_ended = true;
             } else {
                 kept.add(span);
@@ -85,6 +85,12 @@ fn scan<'a>(
         (_, rest) if rest == text.len() => Ok(()),
         (_, rest) => Err(scanner.fault(PageErrorKind::TrailingData, rest)),
     }
+}
+
+/// Whether this is the name of what the service adds, as it is written.
+fn is_system_name(raw: &[u8]) -> bool {
+    // No other name begins with an underscore, escaped or not.
+    matches!(raw.first(), Some(b'_' | b'\\')) && is_system_field(&decoded(raw))
 }
 
 /// The members that are kept so far.

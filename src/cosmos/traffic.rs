@@ -19,7 +19,7 @@ const THROTTLED: u16 = 429;
 #[derive(Debug, Default)]
 pub struct Traffic {
     /// What reading may cost, if that is limited.
-    budget: OnceLock<Arc<Budget>>,
+    budget: Mutex<Option<Arc<Budget>>>,
     /// How much is read at once, if several jobs share the connection.
     bound: OnceLock<ReadBound>,
     exchanged: Mutex<Exchanged>,
@@ -70,14 +70,18 @@ struct Asking {
 }
 
 impl Traffic {
-    /// Limits what reading may cost, from now on. The first limit holds.
+    /// Limits what reading may cost to this, from now on. A budget of as many RU/s that there is goes on.
     pub fn limit(&self, budget: Budget) {
-        self.budget.set(Arc::new(budget)).ok();
+        let mut limited = lock(&self.budget);
+        let is_the_same = |one: &Arc<Budget>| one.per_second() == budget.per_second();
+        if !limited.as_ref().is_some_and(is_the_same) {
+            *limited = Some(Arc::new(budget));
+        }
     }
 
     /// What reading may cost, if that is limited.
-    pub fn budget(&self) -> Option<&Arc<Budget>> {
-        self.budget.get()
+    pub fn budget(&self) -> Option<Arc<Budget>> {
+        lock(&self.budget).clone()
     }
 
     /// Several jobs share the connection from now on, and this bound.
@@ -100,7 +104,7 @@ impl Traffic {
                 exchanged.last_success = Some(Instant::now());
             }
         }
-        if let Some(budget) = self.budget.get() {
+        if let Some(budget) = self.budget() {
             budget.charge(request_charge);
             if status == THROTTLED {
                 budget.throttled();
@@ -188,8 +192,7 @@ impl Traffic {
 
     /// How many documents a page should have, at most `wanted`.
     pub(super) fn page_size(&self, wanted: NonZeroU32) -> NonZeroU32 {
-        self.budget
-            .get()
+        self.budget()
             .map_or(wanted, |budget| budget.page_size(wanted))
     }
 }
@@ -216,6 +219,19 @@ mod tests {
         assert_eq!(exchanged.throttled(), 1);
         let by_status: Vec<_> = exchanged.by_status.into_iter().collect();
         assert_eq!(by_status, [(None, 1), (Some(200), 1000), (Some(429), 1)]);
+    }
+
+    #[test]
+    fn another_limit_takes_the_place_of_the_one_before() {
+        let traffic = Traffic::default();
+        assert!(traffic.budget().is_none());
+        traffic.limit(Budget::new(100));
+        let first = traffic.budget().unwrap();
+        // It remembers what was charged of late.
+        traffic.limit(Budget::new(100));
+        assert!(Arc::ptr_eq(&first, &traffic.budget().unwrap()));
+        traffic.limit(Budget::new(7));
+        assert_eq!(traffic.budget().unwrap().per_second(), 7.0);
     }
 
     #[test]

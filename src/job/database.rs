@@ -174,7 +174,7 @@ impl Run<'_> {
         let mut observers: Vec<Box<dyn Observer + '_>> =
             vec![Box::new(ProgressLine::new(self.report, true))];
         if let Some(budget) = self.place.account.traffic().budget() {
-            observers.push(Box::new(SteppingBack::new(self.report, Arc::clone(budget))));
+            observers.push(Box::new(SteppingBack::new(self.report, budget)));
         }
         let mut ticks = interval(PROGRESS_INTERVAL);
         let mut outcomes = loop {

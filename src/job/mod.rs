@@ -85,7 +85,14 @@ impl Connected {
         };
         let per_second = max_ru.per_second(&self.client).await?;
         if matches!(max_ru, MaxRu::Percent(_)) {
-            report.detail(&format!("--max-ru {max_ru} is {per_second} RU/s"));
+            let ContainerAddress {
+                database,
+                container,
+                ..
+            } = &self.source;
+            report.detail(&format!(
+                "--max-ru {max_ru} is {per_second} RU/s for {database}/{container}"
+            ));
         }
         self.client.traffic().limit(Budget::new(per_second));
         Ok(())
@@ -97,7 +104,7 @@ impl Connected {
         if traffic.bound().is_some() {
             return None;
         }
-        let budget = Arc::clone(traffic.budget()?);
+        let budget = traffic.budget()?;
         Some(Box::new(SteppingBack::new(report, budget)))
     }
 }

@@ -6,10 +6,29 @@ use anyhow::Result;
 use tokio::sync::mpsc;
 
 use super::delivery::{Delivery, Taken, WAITING};
-use super::interpreter::Interpreter;
+use super::interpreter::{Interpreter, Meaning};
 use super::original::Original;
 use super::position::{InputPosition, Step};
+use crate::render::change::parse_key_path;
 use crate::source::{self, Input, Mark};
+
+/// Reads an input as a replay into a container with this partition key does, and writes nothing: how many of its records would
+/// be written. What a reading costs is measured by it.
+///
+/// # Errors
+///
+/// If it cannot be read to its end.
+pub fn count_writes(input: &Input, partition_key: &[&str]) -> Result<u64> {
+    let key_paths = partition_key.iter().map(|path| parse_key_path(path));
+    let interpreter = Interpreter::reading(key_paths.collect(), None).of_input(input)?;
+    let mut reader = source::open(input, Mark::default())?;
+    let mut writes = 0;
+    while let Some(record) = reader.next()? {
+        let meaning = interpreter.interpret(&record.json, record.form);
+        writes += u64::from(matches!(meaning, Ok(Meaning::Write(_))));
+    }
+    Ok(writes)
+}
 
 /// Starts the thread. It ends after the last input, after the first error, which it delivers, and when the
 /// receiver is dropped.

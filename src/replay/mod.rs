@@ -64,6 +64,7 @@ mod writer;
 
 pub(crate) use address::{describe as describe_container, same_container};
 pub use creation::{by_container, describe, make_scripts};
+pub use file_reader::count_writes;
 pub(crate) use interpreter::{Interpreter, Meaning};
 pub(crate) use item_write::{Action, Defect};
 pub(crate) use replay_source::source_location;

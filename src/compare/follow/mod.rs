@@ -252,6 +252,9 @@ impl<'a> Following<'a> {
             let mut is_kept = false;
             let visited = keyer.item(item, None, |keyed| {
                 is_kept = true;
+                if keyed.is_elsewhere {
+                    self.comparison.sides[side].has_one_elsewhere();
+                }
                 let content = content_of(keyer, &keyed, &mut self.buffer);
                 self.watch.changed(side, keyed.name, keyed.bucket, content);
                 Ok(())

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::command::{CONTAINER, DATABASE};
-use crate::gateway::{Action, Fault, RequestKind};
+use crate::gateway::{Action, Container, Fault, RawDocument, RequestKind, SystemFields};
 use crate::orders::{document, fill, filled};
 use crate::replay::assert_no_violations;
 
@@ -231,4 +231,39 @@ fn what_changes_all_the_time_is_said_to_be_changing() {
     assert_eq!(found.summary["outcome"], "changing");
     assert_eq!(found.summary["changing"], 1);
     assert!(found.report.is_empty());
+}
+
+/// The service takes a zero below zero for zero. One that hashed it as itself would have its document where no other of that
+/// key is: a comparison of small ranges alone would not see it.
+#[test]
+fn a_key_of_zero_below_zero_is_found_wherever_it_is() {
+    for mode in [&[][..], &["--bytes"]] {
+        let (gateway, container) = filled(4, 2000);
+        let copy = gateway.create_container(DATABASE, "copy", "/pk", 3);
+        fill(&copy, 0..2000);
+        let put = |container: &Container, id: &str, place: serde_json::Value, key: &str, n: u32| {
+            container.raw(vec![RawDocument {
+                id: id.to_owned(),
+                partition_key: vec![place],
+                text: format!(r#"{{"id":"{id}","pk":{key},"n":{n}}}"#).into(),
+                system_fields: SystemFields::Spliced,
+            }]);
+        };
+        // As the service has it, whatever the text is.
+        put(&container, "folded", json!(0), "-0.0", 1);
+        put(&copy, "folded", json!(0), "0", 1);
+        put(&container, "changed", json!(0), "-0", 1);
+        put(&copy, "changed", json!(0), "0.0", 2);
+        // Where both zeros differ.
+        put(&container, "same", json!("elsewhere"), "-0.0", 1);
+        put(&copy, "same", json!("elsewhere"), "-0.0", 1);
+        put(&container, "moved", json!("elsewhere"), "-0.0", 1);
+        put(&copy, "moved", json!(0), "0", 1);
+        put(&container, "other", json!("elsewhere"), "-0.0", 1);
+        put(&copy, "other", json!("elsewhere"), "-0.0", 2);
+        put(&container, "gone", json!("elsewhere"), "-0.0", 1);
+        let expected = ["different changed", "different other", "missing gone"];
+        assert_found(compare_containers(&gateway).args(mode), &expected);
+        assert_no_violations(&gateway);
+    }
 }

@@ -109,6 +109,16 @@ fn a_document_is_found_by_its_key_and_its_id() {
             &["extra 1", "missing 1"],
         ),
         (
+            r#"{"id":"1","pk":-0.0,"a":-0}"#,
+            r#"{"id":"1","pk":0,"a":0.0}"#,
+            &[],
+        ),
+        (
+            r#"{"id":"1","pk":-0e7,"a":1}"#,
+            r#"{"id":"1","pk":-0.0,"a":-1}"#,
+            &["different 1"],
+        ),
+        (
             r#"{"id":"a/b ü","pk":"\u0041"}"#,
             r#"{"id":"a/b \u00fc","pk":"A"}"#,
             &[],
@@ -116,5 +126,71 @@ fn a_document_is_found_by_its_key_and_its_id() {
     ] {
         let (_directory, mut command) = compare_lines(a, b);
         assert_found(&mut command, expected);
+    }
+}
+
+/// A document of a member `a` that is nested in so many arrays and objects in turn. The members of each object are in this
+/// order.
+fn nested(levels: usize, is_in_order: bool, inner: &str) -> String {
+    let (open, close) = match is_in_order {
+        true => (r#"[{"a":"#, r#","b":1.0}]"#),
+        false => (r#"[{"b":1,"a":"#, "}]"),
+    };
+    let (open, close) = (open.repeat(levels / 2), close.repeat(levels / 2));
+    format!(r#"{{"id":"1","pk":"a","deep":{open}{inner}{close}}}"#)
+}
+
+/// The service takes 128 levels, files have any.
+#[test]
+fn values_count_at_every_depth() {
+    for levels in [94, 96, 98, 128, 10_000] {
+        let one = nested(levels, true, "1");
+        let same = nested(levels, false, "1e0");
+        let other = nested(levels, false, "2");
+        let options: &[&[&str]] = match levels {
+            128 => &[&[], &["--bytes"], &["--ignore", "/x/y"]],
+            _ => &[&[]],
+        };
+        for options in options {
+            let (_directory, mut command) = compare_lines(&one, &same);
+            assert_found(command.args(*options), &[]);
+            let (_directory, mut command) = compare_lines(&one, &other);
+            let found = assert_found(command.args(*options), &["different 1"]);
+            let paths = found.line("1")["differences"].as_array().unwrap().len();
+            assert_eq!(paths, 1, "{levels} {options:?}");
+        }
+        let (_directory, mut command) = compare_lines(&one, &same);
+        assert_found(command.arg("--exact"), &["different 1"]);
+        let (_directory, mut command) = compare_lines(&one, &same);
+        assert_found(command.args(["--ignore", "/deep"]), &[]);
+    }
+}
+
+/// Brackets without end overflow no stack, whatever reads them.
+#[test]
+fn brackets_alone_are_compared_too() {
+    for (open, close) in [("[", "]"), (r#"{"":"#, "}")] {
+        let text = |inner: &str| {
+            let (open, close) = (open.repeat(1_000_000), close.repeat(1_000_000));
+            format!(r#"{{"id":"1","pk":"a","deep":{open}{inner}{close}}}"#)
+        };
+        let (_directory, mut command) = compare_lines(&text("1"), &text("2"));
+        let ended = run(command.args(["--values", "--report", "-"]));
+        assert_eq!(ended.code, DIFFERENT, "{}", ended.stderr);
+        let differences = ended.stdout.matches("{\"path\":\"").count();
+        assert_eq!(differences, 1);
+        let (_directory, mut command) = compare_lines(&text("1"), &text("1.0"));
+        assert_found(&mut command, &[]);
+        // A program does not take it: said, and neither the same nor different.
+        let (_directory, mut command) = compare_lines(&text("1"), &text("1"));
+        let ended = run(command.args(["--transform", "."]));
+        assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+        assert!(
+            ended
+                .stderr
+                .contains("line 1: --transform failed: JSON nested deeper"),
+            "{}",
+            ended.stderr
+        );
     }
 }

@@ -62,3 +62,27 @@ fn sides_that_cannot_be_compared_are_refused() {
         "{\"id\":\"1\",\"pk\":\"a\"}\n"
     );
 }
+
+/// Which side it is has to be said: the other one may have a throughput.
+#[test]
+fn a_share_of_a_throughput_that_a_side_does_not_have_is_refused_by_its_name() {
+    let (gateway, container) = filled(1, 20);
+    let copy = gateway.create_container("shop", "copy", "/pk", 1);
+    crate::orders::fill(&copy, 0..20);
+    gateway.set_offer(
+        container.rid(),
+        serde_json::json!({"offerThroughput": 40_000}),
+    );
+    let mut command = compare_containers(&gateway);
+    refuse(
+        command.args(["--max-ru", "20%"]),
+        2,
+        &[
+            "cannot compare shop/copy",
+            "neither the container nor its database has a throughput",
+            "give --max-ru as a number of RU/s",
+        ],
+    );
+    let limits = ["--max-ru", "8000", "--source-max-ru", "20%"];
+    assert_found(compare_containers(&gateway).args(limits), &[]);
+}

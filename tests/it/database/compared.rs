@@ -142,6 +142,58 @@ fn each_container_has_a_verdict_and_all_have_one() {
     assert_eq!(gateway.violations(), [""; 0]);
 }
 
+/// A share is one of what each container has itself, so that a small one is not read at the rate of a large one before it.
+#[test]
+fn each_container_has_a_budget_and_a_cost_of_its_own() {
+    const DOCUMENTS: usize = 20;
+    let names = ["a", "b", "c"];
+    let database = Database::new(&names, 2, DOCUMENTS);
+    let gateway = &database.gateway;
+    gateway.create_database(TARGET);
+    // One percent is 10,000, 40 and 10,000 RU/s.
+    let throughputs = [1_000_000, 4000, 1_000_000];
+    for (name, throughput) in names.iter().zip(throughputs) {
+        let copy = gateway.create_container(TARGET, name, "/pk", 1);
+        fill(&copy, 0..DOCUMENTS);
+        for container in [database.container(name), &copy] {
+            gateway.set_offer(container.rid(), json!({"offerThroughput": throughput}));
+        }
+    }
+    let mut command = compare(&database, &["--from-container", "shop/*"]);
+    command.args(["--max-ru", "1%", "--source-max-ru", "2%"]);
+    let ended = succeed(command.args(["-v", "--summary", "json"]));
+    for said in [
+        "a: --max-ru 2% is 20000 RU/s for shop/a",
+        "a: --max-ru 1% is 10000 RU/s for copy/a",
+        "b: --max-ru 2% is 80 RU/s for shop/b",
+        "b: --max-ru 1% is 40 RU/s for copy/b",
+    ] {
+        assert!(ended.stderr.contains(said), "no {said}: {}", ended.stderr);
+    }
+    let log = gateway.request_log();
+    let summary = summary(&ended);
+    for (name, of_container) in names.iter().zip(summary["containers"].as_array().unwrap()) {
+        let copy = gateway.container(TARGET, name).unwrap();
+        for (side, container) in [("source", database.container(name)), ("target", &copy)] {
+            let own = log
+                .iter()
+                .filter(|one| one.container.as_deref() == Some(container.rid()));
+            // A page that costs more than its share of a second is asked for in smaller parts.
+            let pages = own.clone().filter(|one| one.is_page());
+            let largest = pages.filter_map(|one| one.max_item_count).max();
+            let is_small = largest.is_some_and(|size| size <= DOCUMENTS as i64);
+            assert_eq!(is_small, *name == "b", "{side} {name}: {largest:?}");
+            let charged: u64 = own.map(|one| one.charge_hundredths).sum();
+            let cost = of_container[side]["request_units"].as_f64().unwrap();
+            let charged = charged as f64 / 100.0;
+            // It was looked up too, and its throughput.
+            let is_its_own = (charged..charged + 2.5).contains(&cost);
+            assert!(is_its_own, "{side} {name}: {cost} instead of {charged}");
+        }
+    }
+    assert_eq!(gateway.violations(), [""; 0]);
+}
+
 #[test]
 fn a_container_that_cannot_be_compared_is_named_and_the_others_are() {
     let database = copied(&["a", "b", "c"]);
