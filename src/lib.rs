@@ -77,6 +77,6 @@ pub mod state;
 pub mod verify;
 pub mod version;
 
-pub use cosmos_tail_documents::{error, escape, feed, format, render, schema};
+pub use cosmos_tail_documents::{content, error, escape, feed, format, render, schema};
 
 use cosmos_tail_documents::{count, width};

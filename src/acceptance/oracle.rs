@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::compare::has_same_content;
+use crate::content::canonical::has_same_content;
 use crate::escape::escape_for_terminal;
 use crate::feed::page::{OperationType, Page, members, write_without_system_fields};
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::known::Known;
 use super::oracle::{Expected, without_system_fields};
 use super::outcome::Shape;
-use crate::compare::has_same_content;
+use crate::content::canonical::has_same_content;
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::epk::partition_key;
 use crate::cosmos::error::{Verdict, describe, verdict};

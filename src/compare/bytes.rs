@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Result;
 
 use super::comparison::{Comparison, Differing, Open, groups};
-use super::digest::{Bucket, Digest};
 use super::examine::{Kind, SOURCE, TARGET};
-use super::form::Form;
-use super::hashes::{Hashes, Name};
 use super::keyed::{Keyed, Keyer};
 use super::selection::{Selection, Share};
 use super::visitor::Visitor;
+use crate::content::digest::{Bucket, Digest};
+use crate::content::form::Form;
+use crate::content::hashes::{Hashes, Name};
 use crate::count::count;
 use crate::report::Report;
 

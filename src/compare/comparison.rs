@@ -7,18 +7,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Result;
 use tokio_util::sync::CancellationToken;
 
-use super::digest::{Bucket, Digest};
 use super::examine::{
     Coarse, Contents, Keeper, Kind, Pairs, SOURCE, Sorted, Sorter, TARGET, TooMany,
 };
-use super::form::Form;
-use super::hashes::Name;
 use super::keyed::Keyer;
 use super::memory::Memory;
 use super::probe::{OtherTexts, Probe};
 use super::selection::{Selection, Share};
 use super::side::{Done, Side};
 use super::visitor::{Reading, Visitor};
+use crate::content::digest::{Bucket, Digest};
+use crate::content::form::Form;
+use crate::content::hashes::Name;
 use crate::count::count;
 use crate::report::Report;
 

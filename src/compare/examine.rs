@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Result, anyhow};
 
-use super::digest::{Bucket, Digest, Left};
-use super::form::Form;
-use super::hashes::Name;
 use super::keyed::{Address, Keyed, Keyer};
 use super::probe::Probe;
 use super::visitor::Visitor;
+use crate::content::digest::{Bucket, Digest, Left};
+use crate::content::form::Form;
+use crate::content::hashes::Name;
 use crate::error::with_hint;
 use crate::escape::escape_for_terminal;
 use crate::replay::SourceItem;

@@ -9,10 +9,10 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use tokio::sync::mpsc;
 
-use super::form::Form;
 use super::heard::Heard;
 use super::side::Place;
 use super::visitor::{Reading, Visitor};
+use crate::content::form::Form;
 use crate::cosmos::cursor::{FeedRequest, PageSource};
 use crate::cosmos::partitions::PhysicalPartition;
 use crate::feed::page::Page;

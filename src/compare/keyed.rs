@@ -9,11 +9,11 @@ use bytes::Bytes;
 use serde_json::Value;
 use smallvec::{SmallVec, smallvec};
 
-use super::canonical::Content;
-use super::digest::{Bucket, Left};
-use super::form::{Form, write_string};
-use super::hashes::{Hashes, Name};
-use super::text::kept_text;
+use crate::content::canonical::Content;
+use crate::content::digest::{Bucket, Left};
+use crate::content::form::{Form, write_string};
+use crate::content::hashes::{Hashes, Name};
+use crate::content::text::kept_text;
 use crate::cosmos::epk::{hash_of_partition_key, key_text, no_value, partition_key};
 use crate::error::{usage, with_hint};
 use crate::feed::RecordForm;

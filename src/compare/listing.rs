@@ -4,10 +4,10 @@ use std::io::Write;
 
 use anyhow::{Context, Result};
 
-use super::canonical::Content;
 use super::examine::{Kind, Pair, SOURCE, TARGET};
 use super::side::Side;
 use crate::cli::location::Location;
+use crate::content::canonical::Content;
 use crate::durable::{open_plain_quietly, shown_path};
 use crate::error::usage;
 use crate::escape::escape_json;

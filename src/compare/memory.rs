@@ -1,6 +1,6 @@
 //! How the memory of a comparison is divided.
 
-use super::digest::RANGE_BYTES;
+use crate::content::digest::RANGE_BYTES;
 
 /// Bytes of a document whose contents are compared, with the free space of its map.
 const SORTED_BYTES: u64 = 160;

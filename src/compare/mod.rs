@@ -1,10 +1,10 @@
 //! Compares two sides, each an export or a container, document by document.
 //!
 //! ```text
-//! record or item ─► keyer: which document, what is left of it       keyed.rs, form.rs
-//!    │ first reading, of everything; of files by their texts        text.rs, probe.rs
+//! record or item ─► keyer: which document, what is left of it       keyed.rs, and `content`
+//!    │ first reading, of everything; of files by their texts        probe.rs
 //!    ▼
-//!  digest of each side: sums of hashes by range of hashed keys       digest.rs
+//!  digest of each side: sums of hashes by range of hashed keys       `content`
 //!    │ ranges that differ, or are uncertain
 //!    ▼
 //!  second reading, of these ranges: contents document by document    examine.rs
@@ -20,21 +20,14 @@
 //! fit (`plan.memory`).
 
 mod bytes;
-mod canonical;
 mod comparison;
-mod deep;
-mod digest;
 mod examine;
 mod feed;
 mod follow;
-mod form;
-mod hashes;
 mod heard;
-mod ignored;
 mod keyed;
 mod listing;
 mod memory;
-mod number;
 mod outcome;
 mod probe;
 mod reading;
@@ -43,10 +36,8 @@ mod selection;
 mod settle;
 mod side;
 mod start;
-mod text;
 mod visitor;
 
-pub(crate) use canonical::has_same_content;
 pub use listing::{begin_report, list_container};
 pub use outcome::Compared;
 pub use start::{Sides, compare};

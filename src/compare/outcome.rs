@@ -9,12 +9,13 @@ use time::OffsetDateTime;
 use super::comparison::{Comparison, Open, Tally};
 use super::examine::{Kind, Pair, SOURCE, TARGET};
 use super::follow::{Followed, Outcome, Verdict};
-use super::hashes::Name;
 use super::keyed::Address;
 use super::listing::{Listing, paths};
 use super::repair::{Repair, Repaired};
 use super::settle::Settled;
 use crate::clock;
+use crate::content::canonical::Content;
+use crate::content::hashes::Name;
 use crate::count::count;
 use crate::error::ExitCode;
 use crate::escape::shell_word;
@@ -290,7 +291,7 @@ async fn list(
 }
 
 /// A difference, for a person.
-fn shown(kind: Kind, pair: &Pair, content: &super::canonical::Content) -> String {
+fn shown(kind: Kind, pair: &Pair, content: &Content) -> String {
     let Address { key, id } = pair.address.clone().unwrap_or(Address {
         key: String::new(),
         id: String::new(),

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::hashes::Name;
+use crate::content::hashes::Name;
 
 /// One of so many documents is looked at, a power of two. It doubles whenever too many wait for the other side, so that those
 /// that are looked at are from everything that was read, however much that is.

@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context, Result};
 
 use super::feed::read_container;
-use super::form::Form;
 use super::keyed::Keyer;
 use super::side::Place;
 use super::visitor::{Reading, Visitor};
+use crate::content::form::Form;
 use crate::replay::source_location;
 use crate::source::{self, Mark};
 

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 
-use super::digest::Bucket;
-use super::hashes::Name;
+use crate::content::digest::Bucket;
+use crate::content::hashes::Name;
 use crate::feed::FeedRange;
 
 /// A container is read as a whole if more than this share of its ranges is wanted, in percent.

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::comparison::{Comparison, Differing, Open};
 use super::examine::Contents;
-use super::hashes::Name;
 use super::selection::Selection;
+use crate::content::hashes::Name;
 use crate::count::count;
 use crate::report::Report;
 

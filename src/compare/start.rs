@@ -10,12 +10,9 @@ use azure_data_cosmos_driver::models::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::canonical::Content;
 use super::comparison::Comparison;
 use super::follow;
-use super::hashes::Hashes;
 use super::heard::Heard;
-use super::ignored::Ignored;
 use super::keyed::{Keyer, Spread};
 use super::listing::Listing;
 use super::memory::Memory;
@@ -23,6 +20,9 @@ use super::outcome::{self, Compared, Ended};
 use super::repair::Repair;
 use super::side::{Done, Place, Side, refuse_the_same};
 use crate::clock;
+use crate::content::canonical::Content;
+use crate::content::hashes::Hashes;
+use crate::content::ignored::Ignored;
 use crate::cosmos::definition::DefaultTtl;
 use crate::error::{ExitCode, usage, with_hint};
 use crate::escape::shell_word;

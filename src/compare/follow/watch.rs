@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::super::comparison::{Open, Tally};
-use super::super::digest::Bucket;
 use super::super::examine::{Contents, Kind, SOURCE, TARGET};
-use super::super::hashes::Name;
+use crate::content::digest::Bucket;
+use crate::content::hashes::Name;
 
 /// Bytes of a document that is watched, with the free space of its map.
 pub(super) const WATCHED_BYTES: u64 = 280;

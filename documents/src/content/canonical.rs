@@ -6,21 +6,21 @@ use crate::feed::page::write_without_system_fields;
 
 /// How content is compared.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Content {
+pub struct Content {
     /// Whether the bytes must be the same.
-    pub(super) exact: bool,
+    pub exact: bool,
     /// What is not compared.
-    pub(super) ignored: Ignored,
+    pub ignored: Ignored,
 }
 
 impl Content {
     /// Whether the form is that of the whole document.
-    pub(super) fn is_plain(&self) -> bool {
+    pub fn is_plain(&self) -> bool {
         !self.exact && self.ignored.is_empty()
     }
 
     /// Writes what is compared of `document`, which is validated JSON.
-    pub(super) fn write(&self, document: &[u8], form: &mut Form) {
+    pub fn write(&self, document: &[u8], form: &mut Form) {
         form.clear();
         if !self.ignored.is_empty() {
             self.write_kept(&self.kept(document), form);
@@ -32,7 +32,7 @@ impl Content {
     }
 
     /// The text of `document` that is compared: without what the service adds, and without what is ignored.
-    pub(super) fn kept(&self, document: &[u8]) -> Vec<u8> {
+    pub fn kept(&self, document: &[u8]) -> Vec<u8> {
         let mut kept = Vec::with_capacity(document.len());
         if self.ignored.is_empty() {
             write_without_system_fields(document, &mut kept);
@@ -53,7 +53,7 @@ impl Content {
     }
 
     /// Whether two values have the same content.
-    pub(super) fn is_same_value(&self, a: &[u8], b: &[u8]) -> bool {
+    pub fn is_same_value(&self, a: &[u8], b: &[u8]) -> bool {
         let form = |value: &[u8]| {
             let mut form = Form::default();
             if form.write_value(value).is_err() {
@@ -66,7 +66,7 @@ impl Content {
 }
 
 /// Whether two documents, which are validated JSON, have the same content.
-pub(crate) fn has_same_content(a: &[u8], b: &[u8]) -> bool {
+pub fn has_same_content(a: &[u8], b: &[u8]) -> bool {
     let form = |document: &[u8]| {
         let mut form = Form::default();
         Content::default().write(document, &mut form);

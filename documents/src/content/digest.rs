@@ -9,19 +9,20 @@
 use super::hashes::{Hashes, Name};
 
 /// The number of a small range of hashed keys.
-pub(super) type Bucket = u32;
+pub type Bucket = u32;
 
 /// The digest of a side.
 #[derive(Debug)]
-pub(super) struct Digest {
+pub struct Digest {
     ranges: Vec<Range>,
     /// What was seen of files.
     seen: Option<Seen>,
     /// What was added last, which is not in the ranges yet.
     pending: Vec<Pending>,
-    /// Documents, and their bytes.
-    pub(super) documents: u64,
-    pub(super) bytes: u64,
+    /// Documents.
+    pub documents: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// The documents of a small range.
@@ -34,7 +35,7 @@ struct Range {
 }
 
 /// The bytes of a range in a digest.
-pub(super) const RANGE_BYTES: u64 = size_of::<Range>() as u64;
+pub const RANGE_BYTES: u64 = size_of::<Range>() as u64;
 
 /// A record that was added.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +52,7 @@ const PENDING: usize = 64;
 
 /// What a record leaves of its document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Left {
+pub enum Left {
     /// A content with this hash.
     Content(u128),
     /// Nothing: it is deleted.
@@ -72,7 +73,7 @@ impl Range {
 
 impl Digest {
     /// The digest of so many ranges. Files have a filter of so many bytes.
-    pub(super) fn new(buckets: u32, filter_bytes: Option<usize>) -> Self {
+    pub fn new(buckets: u32, filter_bytes: Option<usize>) -> Self {
         Self {
             ranges: vec![Range::default(); buckets as usize],
             seen: filter_bytes.map(Seen::new),
@@ -83,7 +84,7 @@ impl Digest {
     }
 
     /// Adds what a record leaves of the document `name`. `may_repeat` says that the document may have come before.
-    pub(super) fn add(
+    pub fn add(
         &mut self,
         hashes: &Hashes,
         bucket: Bucket,
@@ -134,12 +135,12 @@ impl Digest {
     }
 
     /// How many records came in a range.
-    pub(super) fn count(&self, bucket: Bucket) -> u64 {
+    pub fn count(&self, bucket: Bucket) -> u64 {
         self.ranges[bucket as usize].count.into()
     }
 
     /// The ranges whose documents have to be compared one by one. Both digests are closed.
-    pub(super) fn unlike(&self, other: &Self) -> Vec<Bucket> {
+    pub fn unlike(&self, other: &Self) -> Vec<Bucket> {
         let all = self.ranges.iter().zip(&other.ranges).enumerate();
         let unlike = all.filter(|(_, (a, b))| a.is_uncertain || b.is_uncertain || a != b);
         unlike.map(|(at, _)| at as Bucket).collect()
@@ -147,7 +148,7 @@ impl Digest {
 
     /// The records of both digests that came in ranges where only the contents differ: names may be the same, and none
     /// came twice. Of the others it makes no difference how contents were hashed.
-    pub(super) fn records_unlike_by_content(&self, other: &Self) -> u64 {
+    pub fn records_unlike_by_content(&self, other: &Self) -> u64 {
         let all = self.ranges.iter().zip(&other.ranges);
         let unlike = all.filter(|(a, b)| {
             !a.is_uncertain && !b.is_uncertain && a.count == b.count && a.sum != b.sum
@@ -158,7 +159,7 @@ impl Digest {
     }
 
     /// Everything was added: frees what that needed.
-    pub(super) fn close(mut self) -> Self {
+    pub fn close(mut self) -> Self {
         self.flush();
         self.seen = None;
         self.pending = Vec::new();

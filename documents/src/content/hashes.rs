@@ -7,21 +7,21 @@ use siphasher::sip128::SipHasher13;
 
 /// The keyed hashes of one comparison.
 #[derive(Debug, Clone)]
-pub(super) struct Hashes {
+pub struct Hashes {
     names: SipHasher13,
     contents: SipHasher13,
     documents: SipHasher13,
     /// A defect that a test plants: the content of documents does not count.
-    #[cfg(test)]
-    pub(super) ignores_content: bool,
+    #[cfg(feature = "failpoints")]
+    pub ignores_content: bool,
 }
 
 /// A document, by the hash of its partition key and id.
-pub(super) type Name = u128;
+pub type Name = u128;
 
 impl Hashes {
     /// Hashes with new keys.
-    pub(super) fn random() -> Self {
+    pub fn random() -> Self {
         // The system's random numbers, stretched by a keyed hash.
         let secret = RandomState::new();
         let key = |turn: u8| {
@@ -34,19 +34,19 @@ impl Hashes {
             names: key(0),
             contents: key(1),
             documents: key(2),
-            #[cfg(test)]
+            #[cfg(feature = "failpoints")]
             ignores_content: false,
         }
     }
 
     /// The hash of a partition key and an id, in their canonical form.
-    pub(super) fn name(&self, form: &[u8]) -> Name {
+    pub fn name(&self, form: &[u8]) -> Name {
         self.names.hash(form).as_u128()
     }
 
     /// The hash of a content, in its canonical form.
-    pub(super) fn content(&self, form: &[u8]) -> u128 {
-        #[cfg(test)]
+    pub fn content(&self, form: &[u8]) -> u128 {
+        #[cfg(feature = "failpoints")]
         if self.ignores_content {
             return 0;
         }
@@ -54,7 +54,7 @@ impl Hashes {
     }
 
     /// The hash of a document: of its name and its content together.
-    pub(super) fn document(&self, name: Name, content: u128) -> u128 {
+    pub fn document(&self, name: Name, content: u128) -> u128 {
         let mut both = [0; 32];
         both[..16].copy_from_slice(&name.to_le_bytes());
         both[16..].copy_from_slice(&content.to_le_bytes());

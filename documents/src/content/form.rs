@@ -19,7 +19,7 @@ const TEXT_HEAD: usize = 6;
 
 /// A canonical form, and the space to write it. It is used again for one document after the other.
 #[derive(Debug, Default)]
-pub(super) struct Form {
+pub struct Form {
     bytes: Vec<u8>,
     /// The members of the objects that are being written, the innermost last.
     members: Vec<Written>,
@@ -40,21 +40,23 @@ struct Written {
 }
 
 impl Form {
-    pub(super) fn clear(&mut self) {
+    /// Forgets what was written; its memory stays.
+    pub fn clear(&mut self) {
         self.bytes.clear();
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    /// What is written.
+    pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// What is written, and space for the key of the document.
-    pub(super) fn with_key(&mut self) -> (&mut Vec<u8>, &mut Vec<u8>) {
+    pub fn with_key(&mut self) -> (&mut Vec<u8>, &mut Vec<u8>) {
         (&mut self.bytes, &mut self.key)
     }
 
     /// Appends text as it is.
-    pub(super) fn bytes_mut(&mut self) -> &mut Vec<u8> {
+    pub fn bytes_mut(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
@@ -64,7 +66,7 @@ impl Form {
     /// # Errors
     ///
     /// If `text` is not one object, valid JSON and UTF-8.
-    pub(super) fn write_object<'a>(
+    pub fn write_object<'a>(
         &mut self,
         text: &'a [u8],
         is_document: bool,
@@ -94,7 +96,7 @@ impl Form {
     /// # Errors
     ///
     /// As [`Form::write_object`].
-    pub(super) fn write_value(&mut self, text: &[u8]) -> Result<(), Fault> {
+    pub fn write_value(&mut self, text: &[u8]) -> Result<(), Fault> {
         self.members.clear();
         checked(text, |scanner| {
             let mut writer = Writer {
@@ -284,12 +286,13 @@ fn prefix(name: &[u8]) -> u64 {
 }
 
 /// Appends the form of a string, whose JSON text has quotes.
-pub(super) fn write_string(json: &[u8], out: &mut Vec<u8>) {
+pub fn write_string(json: &[u8], out: &mut Vec<u8>) {
     write_text(b's', &decoded(&json[1..json.len() - 1]), out);
 }
 
+/// Appends a text of a kind, with its length before it.
 #[inline]
-pub(super) fn write_text(kind: u8, text: &[u8], out: &mut Vec<u8>) {
+pub fn write_text(kind: u8, text: &[u8], out: &mut Vec<u8>) {
     let mut head = (text.len() as u64) << 8;
     head |= u64::from(kind);
     out.reserve(TEXT_HEAD + text.len());
@@ -297,8 +300,9 @@ pub(super) fn write_text(kind: u8, text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(text);
 }
 
+/// A string of JSON, without its quotes and escapes.
 #[inline]
-pub(super) fn decoded(raw: &[u8]) -> Cow<'_, [u8]> {
+pub fn decoded(raw: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(b'\\', raw).is_some() {
         decode_string(raw)
     } else {
@@ -306,7 +310,8 @@ pub(super) fn decoded(raw: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-pub(super) fn is_system_field(name: &[u8]) -> bool {
+/// Whether the service adds a member of this name.
+pub fn is_system_field(name: &[u8]) -> bool {
     name.first() == Some(&b'_') && SYSTEM_FIELDS.iter().any(|field| field.as_bytes() == name)
 }
 

@@ -6,24 +6,25 @@ use crate::render::decode_string;
 
 /// The paths that are not compared.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Ignored {
+pub struct Ignored {
     paths: Vec<KeyPath>,
 }
 
 impl Ignored {
     /// The paths as they were typed, each beginning with a slash.
-    pub(super) fn new(paths: &[String]) -> Self {
+    pub fn new(paths: &[String]) -> Self {
         Self {
             paths: paths.iter().map(|path| parse_key_path(path)).collect(),
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether nothing is ignored.
+    pub fn is_empty(&self) -> bool {
         self.paths.is_empty()
     }
 
     /// Appends what is not ignored of an object.
-    pub(super) fn write_others(&self, object: &[u8], out: &mut Vec<u8>) {
+    pub fn write_others(&self, object: &[u8], out: &mut Vec<u8>) {
         let paths: Vec<&[String]> = self.paths.iter().map(Vec::as_slice).collect();
         write_object(object, &paths, out);
     }

@@ -15,7 +15,7 @@ use crate::feed::page::{Fault, Member, PageErrorKind, Scanner, checked};
 /// # Errors
 ///
 /// If `document` is not one object, valid JSON and UTF-8.
-pub(super) fn kept_text<'a>(
+pub fn kept_text<'a>(
     document: &'a [u8],
     joined: &'a mut Vec<u8>,
     mut take: impl FnMut(Member<'a>),
@@ -127,7 +127,7 @@ impl Kept<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::canonical::has_same_content;
+    use crate::content::canonical::has_same_content;
     use proptest::prelude::*;
 
     fn kept(document: &str) -> Option<String> {

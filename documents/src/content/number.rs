@@ -8,7 +8,7 @@ const MAX_PLAIN_DIGITS: usize = 15;
 /// Appends the canonical form of a number: its double, if the text is one that a double is written as, such as `1.0`,
 /// `1e2` or `0.10000000000000001`; otherwise its exact digits, such as those of an integer that no double holds. An integer
 /// of 64 bits has all its digits, also if they are those that a double near it is written with.
-pub(super) fn write_number(text: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write_number(text: &[u8], out: &mut Vec<u8>) {
     if let Some(double) = short_decimal(text) {
         return write_double(double, out);
     }

@@ -26,7 +26,7 @@ enum Step {
 }
 
 /// Appends the form of `text`, which is one object or array of less than 4 GiB and was validated.
-pub(super) fn write_deep(text: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write_deep(text: &[u8], out: &mut Vec<u8>) {
     let nodes = nodes(text);
     let mut steps = vec![Step::Value(0)];
     while let Some(step) = steps.pop() {
