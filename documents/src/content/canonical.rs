@@ -1,7 +1,8 @@
 //! What is compared of a document: its canonical form, or its text, without what is left out.
 
-use super::form::{Form, write_text};
+use super::form::Form;
 use super::ignored::Ignored;
+use super::written::write_text;
 use crate::feed::page::write_without_system_fields;
 
 /// How content is compared.

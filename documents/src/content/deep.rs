@@ -1,8 +1,8 @@
 //! The canonical form of what is nested deeply: the same as that of [`Form`](super::form::Form), without recursion, and
 //! in a time that does not grow with the depth.
 
-use super::form::{decoded, write_text};
 use super::number::write_number;
+use super::written::{decoded, write_text};
 use crate::feed::page::skim::{scalar_end, string_end, token};
 
 /// A value, or the name of a member, which its value follows. Those of an object or array come after it.

@@ -4,18 +4,13 @@
 //! are their values. Each value says how long it is, or ends with a byte of its own, so that two contents never have
 //! the same form.
 
-use std::borrow::Cow;
-
 use super::deep::write_deep;
 use super::number::write_number;
+use super::written::{TEXT_HEAD, decoded, write_text};
 use crate::feed::page::{Fault, Member, PageErrorKind, SYSTEM_FIELDS, Scanner, checked};
-use crate::render::decode_string;
 
 /// Values that are nested deeper are written without recursion.
 const MAX_DEPTH: usize = 96;
-
-/// The bytes of a text in a form before the text itself: its kind, and its length.
-const TEXT_HEAD: usize = 6;
 
 /// A canonical form, and the space to write it. It is used again for one document after the other.
 #[derive(Debug, Default)]
@@ -288,26 +283,6 @@ fn prefix(name: &[u8]) -> u64 {
 /// Appends the form of a string, whose JSON text has quotes.
 pub fn write_string(json: &[u8], out: &mut Vec<u8>) {
     write_text(b's', &decoded(&json[1..json.len() - 1]), out);
-}
-
-/// Appends a text of a kind, with its length before it.
-#[inline]
-pub fn write_text(kind: u8, text: &[u8], out: &mut Vec<u8>) {
-    let mut head = (text.len() as u64) << 8;
-    head |= u64::from(kind);
-    out.reserve(TEXT_HEAD + text.len());
-    out.extend_from_slice(&head.to_le_bytes()[..TEXT_HEAD]);
-    out.extend_from_slice(text);
-}
-
-/// A string of JSON, without its quotes and escapes.
-#[inline]
-pub fn decoded(raw: &[u8]) -> Cow<'_, [u8]> {
-    if memchr::memchr(b'\\', raw).is_some() {
-        decode_string(raw)
-    } else {
-        Cow::Borrowed(raw)
-    }
 }
 
 /// Whether the service adds a member of this name.

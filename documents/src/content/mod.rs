@@ -13,3 +13,4 @@ pub mod hashes;
 pub mod ignored;
 mod number;
 pub mod text;
+mod written;

@@ -6,7 +6,8 @@
 
 use std::ops::Range;
 
-use super::form::{decoded, is_system_field};
+use super::form::is_system_field;
+use super::written::decoded;
 use crate::feed::page::{Fault, Member, PageErrorKind, Scanner, checked};
 
 /// The members of `document` that are compared, in the order and the spelling that they have there. `joined` is used

@@ -89,6 +89,7 @@ impl Tree {
         }
         // Its modules are the library's too, which passes them on.
         if let Some(content) = text("documents/src/lib.rs") {
+            tree.files.push("documents/src/lib.rs".to_owned());
             tree.parse(LIBRARY, &content, PathBuf::from("documents/src"), text);
         }
         tree
