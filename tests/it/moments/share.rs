@@ -64,7 +64,7 @@ fn share() {
         (
             "like-a-time",
             "A name that .NET would take for a time.",
-            " --group orders --instance 2026-11-28t12:00:00z",
+            " --group orders --instance 2020-11-28t12:00:00z",
         ),
         (
             "group-name",
