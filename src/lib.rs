@@ -22,6 +22,8 @@
 //! - [`feed`] has the pure types of the change feed and does no I/O. [`cosmos`] is the only code that
 //!   talks to the service. The [`reader`] reads ranges in parallel, and knows neither the [`sink`] nor the
 //!   [`state`].
+//! - [`feed`], [`schema`], [`mod@format`], [`render`] and [`content`], through which documents pass, are those of the crate
+//!   `cosmos-tail-documents`, in `documents/`: a release optimizes it in full, and this one half.
 //! - [`schema`] has the columns of table-like formats, [`mod@format`] the encoders of files, and [`source`]
 //!   reads their rows back. [`render`] turns a change into what a tail shows.
 //! - [`destination`] is where the bytes of an export are, [`state`] what of them is committed. Both are
