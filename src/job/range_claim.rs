@@ -5,6 +5,7 @@
 //! that; one that contains it is ended before this one begins; and it begins at the later of state and lease.
 
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,8 +55,23 @@ pub(crate) struct RangeToClaim {
     pub(crate) partitions: Arc<[PhysicalPartition]>,
 }
 
+/// What a claim asks about the lease.
+pub(crate) struct Hold {
+    /// Whether this instance may still act on it.
+    pub(crate) may_act: Box<dyn Fn() -> bool + Send>,
+    /// Whether it still has it, by a write of the lease that begins now.
+    pub(crate) is_confirmed: Box<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send>,
+}
+
+/// Where the range ends that a range came from.
+struct Before {
+    position: Position,
+    /// What the lease of that range can have.
+    saved: Vec<String>,
+}
+
 impl GroupFiles {
-    /// Claims the state of a range whose lease this instance has. `may_act` says whether it still has.
+    /// Claims the state of a range whose lease this instance has.
     ///
     /// # Errors
     ///
@@ -63,12 +79,12 @@ impl GroupFiles {
     pub(crate) async fn claim(
         self: Arc<Self>,
         range: RangeToClaim,
-        may_act: impl Fn() -> bool + Send + 'static,
+        hold: Hold,
     ) -> Result<ClaimedRange> {
         let claim = Claim {
             files: self,
             range,
-            may_act: Box::new(may_act),
+            hold,
         };
         let shown = name_of_range(&claim.range.range);
         let claimed = blocking(move || claim.run()).await;
@@ -79,7 +95,7 @@ impl GroupFiles {
 struct Claim {
     files: Arc<GroupFiles>,
     range: RangeToClaim,
-    may_act: Box<dyn Fn() -> bool + Send>,
+    hold: Hold,
 }
 
 /// A state that this process has claimed.
@@ -91,7 +107,7 @@ struct Own {
 /// What the states of other ranges say.
 enum Found {
     /// Where the range begins that contains this one, if there is one.
-    Before(Option<Position>),
+    Before(Option<Before>),
     /// Parts of it have states of their own.
     Within(Vec<FeedRange>),
 }
@@ -114,7 +130,9 @@ impl Claim {
             Found::Before(before) => before,
             Found::Within(within) => return self.end(own, &within),
         };
-        let start = self.begin(&mut own.ledger, before)?;
+        let Some(start) = self.begin(&mut own.ledger, before)? else {
+            return Ok(ClaimedRange::Contested);
+        };
         if let Err(error) = own.ledger.commit() {
             return contested(&own.ledger, error);
         }
@@ -129,7 +147,7 @@ impl Claim {
             if attempt > 0 {
                 failpoint::pause(PAUSE * attempt);
             }
-            if !(self.may_act)() {
+            if !(self.hold.may_act)() {
                 return Ok(None);
             }
             if let Some(own) = self.take_once(range)? {
@@ -233,7 +251,10 @@ impl Claim {
             let mut pieces = state.ranges.iter();
             let piece = pieces.find(|piece| contains(&piece.range, own));
             let piece = piece.ok_or_else(|| overlaps(own, &other))?;
-            before = self.at_own(piece)?.or(before);
+            if let Some(position) = self.at_own(piece)? {
+                let saved = state.group.map(|own| own.saved).unwrap_or_default();
+                before = Some(Before { position, saved });
+            }
         }
         Ok(Some(match within.is_empty() {
             true => Found::Before(before),
@@ -289,23 +310,32 @@ impl Claim {
         Ok(Some(other.ledger.state().clone()))
     }
 
-    /// Decides where the range begins: at the later of its state, or what was before it, and its lease. Between them,
-    /// others have handled the changes.
-    fn begin(&self, ledger: &mut Ledger, before: Option<Position>) -> Result<Position> {
+    /// Decides where the range begins: at its state, or what was before it, unless somebody else has written the lease and
+    /// that is later: between them, others have handled the changes. None if it is not certain that the lease is still
+    /// this instance's.
+    fn begin(&self, ledger: &mut Ledger, before: Option<Before>) -> Result<Option<Position>> {
         let range = &self.range.range;
         let lease = self.position(range, &self.range.etag);
-        let own = ledger.state().ranges.first();
-        let own = own.context("the state has no range")?;
+        let state = ledger.state();
+        let own = state.ranges.first().context("the state has no range")?;
         let (id, own) = (own.id, own.position.clone());
+        let own_saved = state.group.as_ref().map(|own| own.saved.clone());
         if failpoint::is_planted("defect.group.begins-at-the-lease") {
             ledger.begin_range(id, lease.clone(), lease.clone(), None)?;
-            return Ok(lease);
+            return Ok(Some(lease));
         }
-        let known = own.clone().or(before);
-        let is_ahead = |known: &Position| matches!((lease.lsn, known.lsn), (Some(lease), Some(known)) if lease > known);
+        let (known, saved) = match (own.clone(), before) {
+            (None, Some(before)) => (Some(before.position), before.saved),
+            (own, _) => (own, own_saved.unwrap_or_default()),
+        };
+        let is_ahead = |known: &Position| is_ahead(&self.range.etag, &lease, known, &saved);
         let (start, skipped) = match &known {
             None => (lease.clone(), None),
             Some(known) if is_ahead(known) => {
+                // Whoever had the lease since it was taken may have moved the state, and knows of other ETags.
+                if !self.is_confirmed() {
+                    return Ok(None);
+                }
                 let span = Span {
                     from: known.clone(),
                     to: lease.clone(),
@@ -317,7 +347,17 @@ impl Claim {
         if own.as_ref() != Some(&start) {
             ledger.begin_range(id, known.unwrap_or(lease), start.clone(), skipped)?;
         }
-        Ok(start)
+        let mut saved = vec![self.range.etag.clone()];
+        let etag = etag_of(&start, range)?;
+        if !saved.contains(&etag) {
+            saved.push(etag);
+        }
+        ledger.lease_can_have(saved);
+        Ok(Some(start))
+    }
+
+    fn is_confirmed(&self) -> bool {
+        tokio::runtime::Handle::current().block_on((self.hold.is_confirmed)())
     }
 
     /// Ends the range, if it is not over, and finds the parts that continue it.
@@ -395,8 +435,15 @@ fn contains(range: &FeedRange, other: &FeedRange) -> bool {
     range.intersection(other).as_ref() == Some(other)
 }
 
+/// Whether a lease is ahead of what is known. LSNs do not compare across a merge, so what these instances have saved is told by
+/// its ETag.
+fn is_ahead(etag: &str, lease: &Position, known: &Position, saved: &[String]) -> bool {
+    let is_own = saved.iter().any(|one| one == etag);
+    !is_own && matches!((lease.lsn, known.lsn), (Some(lease), Some(known)) if lease > known)
+}
+
 /// The ETag of a position that is that of a whole range.
-fn etag_of(position: &Position, range: &FeedRange) -> Result<String> {
+pub(super) fn etag_of(position: &Position, range: &FeedRange) -> Result<String> {
     let parts = segments(&position.token, range)?;
     match &parts[..] {
         [part] => part.etag.clone().context("a position has no ETag"),

@@ -11,7 +11,7 @@ use super::outlet::Files;
 use crate::cosmos::token::segments;
 use crate::destination::PartitionClock;
 use crate::feed::{Position, RangeId};
-use crate::job::{ClaimedRange, RangeCommit, RangeCommitted, RangeOutcome, RangeToClaim};
+use crate::job::{ClaimedRange, Hold, RangeCommit, RangeCommitted, RangeOutcome, RangeToClaim};
 use crate::observe::Event;
 use crate::process;
 use crate::reader::Shard;
@@ -49,7 +49,15 @@ impl Instance<'_> {
                     etag,
                     partitions,
                 };
-                files.claim(range, move || tenure.holds()).await
+                let written = Arc::clone(&tenure);
+                let hold = Hold {
+                    may_act: Box::new(move || tenure.holds()),
+                    is_confirmed: Box::new(move || {
+                        let tenure = Arc::clone(&written);
+                        Box::pin(async move { tenure.confirmed().await })
+                    }),
+                };
+                files.claim(range, hold).await
             };
             let result = claim.await;
             Done::Claimed { id, result }
@@ -146,7 +154,7 @@ impl Instance<'_> {
         else {
             return;
         };
-        let range = holding.range().clone();
+        let (range, saved) = (holding.range().clone(), holding.saved());
         let Some(own) = &mut holding.files else {
             return;
         };
@@ -164,7 +172,7 @@ impl Instance<'_> {
         let Some(writer) = &mut own.writer else {
             return;
         };
-        let Some(committing) = writer.begin_commit(what) else {
+        let Some(committing) = writer.begin_commit(what, saved) else {
             return;
         };
         own.lane.begin(now, self.parts.save_interval);

@@ -59,7 +59,7 @@ impl Instance<'_> {
         holding.is_writing = true;
         holding.changes.flushed = false;
         let (lease, range) = (holding.lease.clone(), holding.range().clone());
-        let (etag, until) = (holding.unsaved().map(str::to_owned), holding.valid_until);
+        let (etag, until) = (holding.send(), holding.valid_until);
         let (store, writers) = (Arc::clone(&self.parts.store), Arc::clone(&self.writers));
         self.work.spawn(async move {
             let write = async {
@@ -94,7 +94,7 @@ impl Instance<'_> {
             Ok(Kept::Written(lease, valid_until)) => {
                 let now = process::since_boot();
                 let is_saved = lease.checkpoint != holding.lease.checkpoint;
-                holding.lease = *lease;
+                holding.is_now(*lease);
                 holding.prolong(valid_until);
                 holding.renew_at = now + renew;
                 holding.save_at = now + save_interval;
@@ -242,7 +242,7 @@ impl Instance<'_> {
         // Others may have it at once.
         holding.tenure.end();
         let (lease, range) = (holding.lease.clone(), holding.range().clone());
-        let (etag, until) = (holding.unsaved().map(str::to_owned), holding.valid_until);
+        let (etag, until) = (holding.send(), holding.valid_until);
         let (store, writers) = (Arc::clone(&self.parts.store), Arc::clone(&self.writers));
         self.work.spawn(async move {
             let release = async {
@@ -380,7 +380,7 @@ impl Instance<'_> {
             };
             holding.is_writing = false;
             if let Some(Kept::Written(lease, until)) = written {
-                holding.lease = *lease;
+                holding.is_now(*lease);
                 holding.prolong(until);
             }
         }

@@ -226,6 +226,14 @@ impl Ledger {
         self.state.ranges.advance(id, start)
     }
 
+    /// Records which ETags the lease of a range of a group can have by what its instances do.
+    pub fn lease_can_have(&mut self, etags: Vec<String>) {
+        if let Some(own) = &mut self.state.group {
+            self.dirty |= etags.iter().any(|etag| !own.saved.contains(etag));
+            own.saved = etags;
+        }
+    }
+
     /// Records that a range of a group is never continued here.
     pub fn end_range(&mut self) {
         if let Some(own) = &mut self.state.group {

@@ -13,6 +13,10 @@ pub struct OfGroup {
     /// Where the range began: where the state of the one that it came from ends, or else at its lease. Absent until it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub began: Option<Position>,
+    /// ETags of which its lease has one, unless somebody else has written that: such a lease is never ahead of the state,
+    /// whatever the LSNs are, which do not compare across a merge.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub saved: Vec<String>,
     /// Spans that others have handled, so that they are not in the files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<Span>,
@@ -37,6 +41,7 @@ impl OfGroup {
         Self {
             place,
             began: None,
+            saved: Vec::new(),
             others: Vec::new(),
             over: false,
         }

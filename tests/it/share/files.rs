@@ -18,7 +18,7 @@ use crate::store::Store;
 /// Where the files are.
 const ADDRESS: &str = "az://lake/exports/orders/";
 /// The same, within the container.
-const PREFIX: &str = "exports/orders/";
+pub(super) const PREFIX: &str = "exports/orders/";
 
 /// A container that instances of a group read, and a store that they write to.
 pub(super) struct FilesScene {
@@ -407,7 +407,7 @@ fn after_a_reset_the_states_win_and_what_is_left_out_is_named() {
 
 impl FilesScene {
     #[track_caller]
-    fn start_and_stop(&self, numbers: std::ops::Range<u64>) {
+    pub(super) fn start_and_stop(&self, numbers: std::ops::Range<u64>) {
         let instance = self.start("a");
         self.wait_for(numbers);
         instance.stop();

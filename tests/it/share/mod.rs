@@ -10,6 +10,8 @@ mod files;
 mod files_faults;
 #[cfg(feature = "object-stores")]
 mod files_soak;
+#[cfg(feature = "object-stores")]
+mod files_trouble;
 mod limits;
 mod namesakes;
 mod replay;
