@@ -175,7 +175,11 @@ impl Claim {
         let is_new = found.is_none();
         let mut state = match found {
             Some(found) => found,
-            None => self.new_state(range)?,
+            None => {
+                // One that is created is never removed.
+                self.ensure_fits()?;
+                self.new_state(range)?
+            }
         };
         state.settings = files.settings.clone();
         let mut destination = destination_of(&state, Path::new("."), StateAt::Object(&object))?;
@@ -243,7 +247,12 @@ impl Claim {
                 within.push(other);
                 continue;
             }
-            ensure!(contains(&other, own), overlaps(own, &other));
+            if !contains(&other, own) {
+                if !self.is_left_out(&other)? {
+                    return Ok(None);
+                }
+                continue;
+            }
             let Some(state) = self.ended(&other)? else {
                 return Ok(None);
             };
@@ -260,6 +269,35 @@ impl Claim {
             true => Found::Before(before),
             false => Found::Within(within),
         }))
+    }
+
+    /// Checks that no state of a range that has begun divides the container in another way than this one.
+    fn ensure_fits(&self) -> Result<()> {
+        let own = &self.range.range;
+        for other in ranges_at(&self.files.address)? {
+            if divides(own, &other) && self.has_begun(&other)? {
+                return Err(overlaps(own, &other));
+            }
+        }
+        Ok(())
+    }
+
+    fn has_begun(&self, range: &FeedRange) -> Result<bool> {
+        let state = state_of_range(&self.files.place, &self.files.address, range)?;
+        Ok(state.as_ref().is_some_and(has_begun))
+    }
+
+    /// Leaves out a state that divides the container in another way, and has not begun: it is over before this one begins.
+    /// False if others write it.
+    fn is_left_out(&self, other: &FeedRange) -> Result<bool> {
+        if self.has_begun(other)? {
+            return Err(overlaps(&self.range.range, other));
+        }
+        let state = self.ended_unless(other, has_begun)?;
+        if state.as_ref().is_some_and(has_begun) {
+            return Err(overlaps(&self.range.range, other));
+        }
+        Ok(state.is_some())
     }
 
     /// The ranges within this one that have a state.
@@ -291,6 +329,15 @@ impl Claim {
 
     /// The state of a range that contains this one, which is ended if it is not. None if others write it.
     fn ended(&self, range: &FeedRange) -> Result<Option<State>> {
+        self.ended_unless(range, |_| false)
+    }
+
+    /// The same, but one of which that is true once it is claimed goes on.
+    fn ended_unless(
+        &self,
+        range: &FeedRange,
+        goes_on: impl Fn(&State) -> bool,
+    ) -> Result<Option<State>> {
         let found = state_of_range(&self.files.place, &self.files.address, range)?;
         // One that died may have left files that are not visible yet.
         if let Some(found) = found.filter(|found| is_over(found) && found.sealed.is_empty()) {
@@ -302,6 +349,9 @@ impl Claim {
         let Some(mut other) = self.take(range)? else {
             return Ok(None);
         };
+        if goes_on(other.ledger.state()) {
+            return Ok(Some(other.ledger.state().clone()));
+        }
         other.ledger.end_range();
         if let Err(error) = other.ledger.commit() {
             return lost(other.ledger.is_lost(), error);
@@ -384,6 +434,10 @@ impl Claim {
             };
             parts.extend(of_piece.into_iter().map(|part| (part, etag.clone())));
         }
+        if parts.len() < 2 {
+            // It was left out, since another one has begun that divides the container in another way.
+            self.ensure_fits()?;
+        }
         ensure!(
             parts.len() > 1,
             with_hint(
@@ -429,6 +483,17 @@ fn contested(ledger: &Ledger, error: anyhow::Error) -> Result<ClaimedRange> {
 
 fn is_over(state: &State) -> bool {
     state.group.as_ref().is_some_and(|own| own.over)
+}
+
+fn has_begun(state: &State) -> bool {
+    let own = state.group.as_ref();
+    own.is_some_and(|own| own.began.is_some())
+}
+
+/// Whether two ranges have a part in common, and none of them is within the other.
+fn divides(range: &FeedRange, other: &FeedRange) -> bool {
+    let common = range.intersection(other);
+    common.is_some_and(|common| common != *range && common != *other)
 }
 
 fn contains(range: &FeedRange, other: &FeedRange) -> bool {
