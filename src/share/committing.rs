@@ -6,10 +6,11 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::holding::{HoldingFiles, Phase};
-use super::instance::{Done, Instance, Stopping};
+use super::instance::{Done, Instance, Stopping, is_refused};
 use super::outlet::Files;
 use crate::cosmos::token::segments;
 use crate::destination::PartitionClock;
+use crate::error::hints;
 use crate::feed::{Position, RangeId};
 use crate::job::{ClaimedRange, Hold, RangeCommit, RangeCommitted, RangeOutcome, RangeToClaim};
 use crate::observe::Event;
@@ -72,7 +73,11 @@ impl Instance<'_> {
             }
             return Ok(());
         };
-        match result? {
+        let claimed = match result {
+            Ok(claimed) => claimed,
+            Err(error) => return self.unclaimed(id, error),
+        };
+        match claimed {
             ClaimedRange::Contested => self.dispute(id),
             ClaimedRange::Over(parts) => {
                 holding.phase = Phase::Replaced(parts);
@@ -81,6 +86,7 @@ impl Instance<'_> {
             }
             ClaimedRange::Begun(writer, _) if self.stopping != Stopping::No => writer.discard(),
             ClaimedRange::Begun(writer, position) => {
+                self.unclaimed.remove(&id);
                 holding.phase = Phase::Reading;
                 if let Some(files) = &mut holding.files {
                     files.writer = Some(*writer);
@@ -99,6 +105,50 @@ impl Instance<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The state of a lease could not be claimed: what is wrong with the files of one range is of no concern to the others.
+    /// The lease is kept, so that no other instance takes it in turn, and its state is claimed again later.
+    fn unclaimed(&mut self, id: RangeId, error: anyhow::Error) -> Result<()> {
+        if is_refused(&error) {
+            return Err(error);
+        }
+        let hint = hints(&error).first().map(|hint| format!(" ({hint})"));
+        let hint = hint.unwrap_or_default();
+        let text = format!("{error:#}; trying again{hint}");
+        match self.unclaimed.insert(id) {
+            true => self.warn_once(text),
+            false => self.report.detail(&text),
+        }
+        let at = process::since_boot() + self.parts.store.intervals.acquire;
+        if let Some(holding) = self.holdings.get_mut(&id)
+            && let Some(files) = &mut holding.files
+        {
+            files.claim_at = Some(at);
+        }
+        Ok(())
+    }
+
+    /// Claims the states again that could not be claimed.
+    pub(super) fn claim_again(&mut self, now: Duration) {
+        if self.stopping != Stopping::No {
+            return;
+        }
+        let mut due = Vec::new();
+        for (id, holding) in &mut self.holdings {
+            let Some(files) = &mut holding.files else {
+                continue;
+            };
+            if files.claim_at.is_none_or(|at| at > now) {
+                continue;
+            }
+            files.claim_at = None;
+            let etag = holding.lease.checkpoint.etag();
+            due.extend(etag.map(|etag| (*id, etag.to_owned())));
+        }
+        for (id, etag) in due {
+            self.claim(id, etag);
+        }
     }
 
     /// What is before this position is in files.

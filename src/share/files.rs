@@ -174,7 +174,17 @@ pub(crate) async fn files(
         started.elapsed().as_secs_f64(),
         counts.request_charge
     ));
-    Ok(shutdown.reason().unwrap_or(ExitCode::Done))
+    let ended_by_itself = match ended.unclaimed {
+        0 => ExitCode::Done,
+        unclaimed => {
+            report.notice(&format!(
+                "the files of {} could not be continued: see the warnings above",
+                count(unclaimed as u64, "range")
+            ));
+            ExitCode::Resumable
+        }
+    };
+    Ok(shutdown.reason().unwrap_or(ended_by_itself))
 }
 
 fn group_plan(

@@ -64,6 +64,8 @@ pub(super) struct HoldingFiles {
     /// Writes them, once the state was claimed.
     pub(super) writer: Option<RangeWriter>,
     pub(super) lane: Lane,
+    /// When the state is to be claimed again, after that has failed.
+    pub(super) claim_at: Option<Duration>,
     /// When the open file is to be finished, if there is one.
     pub(super) finish_at: Option<Duration>,
     /// Bytes of pages since the last commit began.

@@ -42,13 +42,21 @@ impl Instance<'_> {
         }
         let token = escape_for_terminal(&holding.lease.token);
         self.report.detail(&format!("lease `{token}`: {why}"));
+        if self.stopping == Stopping::No {
+            self.unclaimed.remove(&id);
+        }
         self.parts.observers.emit(&Event::Left { range: id });
         Some(holding)
     }
 
     /// Stops reading a range whose lease others are to take.
     pub(super) fn leave(&mut self, id: RangeId) {
-        self.end_reading(id, Phase::Leaving);
+        let files = self.holdings.get(&id).and_then(|one| one.files.as_ref());
+        // Another instance may be able to continue its files.
+        match files.is_some_and(|files| files.claim_at.is_some()) {
+            true => self.release(id),
+            false => self.end_reading(id, Phase::Leaving),
+        }
     }
 
     /// Renews a lease, and saves its position, in a task.

@@ -16,7 +16,7 @@ use crate::orders::fill;
 use crate::store::Store;
 
 /// Where the files are.
-const ADDRESS: &str = "az://lake/exports/orders/";
+pub(super) const ADDRESS: &str = "az://lake/exports/orders/";
 /// The same, within the container.
 pub(super) const PREFIX: &str = "exports/orders/";
 
@@ -26,7 +26,7 @@ pub(super) struct FilesScene {
     pub(super) store: Store,
     /// What goes wrong in every instance.
     pub(super) plant: &'static str,
-    is_tail: bool,
+    pub(super) is_tail: bool,
 }
 
 /// What is in the place, as whoever reads it finds it.

@@ -8,11 +8,17 @@ use cosmos_tail::state::of_group::OfGroup;
 
 use super::files::{FilesScene, PREFIX};
 use crate::leases::written::ago;
+use crate::store::{CallKind, Trouble};
 
 impl FilesScene {
     /// The name of the object that is the state of a range.
     fn state_of(range: &str) -> String {
         format!("{PREFIX}_cosmos-tail/ranges/{range}.json")
+    }
+
+    /// The ranges that have a state, from the lowest one on.
+    fn ranges(&self) -> Vec<String> {
+        self.look().unwrap().states.into_keys().collect()
     }
 }
 
@@ -42,6 +48,95 @@ fn a_lease_that_has_what_was_saved_is_not_ahead_whatever_its_lsn() {
     scene.start_and_stop(0..100);
     scene.assert_exact(0..100);
     assert!(!scene.verify().stderr.contains("others have handled"));
+}
+
+#[test]
+fn files_that_cannot_be_continued_now_keep_no_other_range_from_being_read() {
+    let scene = FilesScene::new(2);
+    scene.fill(0..60);
+    scene.start_and_stop(0..60);
+    let broken = scene.ranges().remove(0);
+    let object = FilesScene::state_of(&broken);
+    scene.store.script(move |_, call| {
+        let is_it = call.kind == CallKind::Get && call.name.ends_with(&object);
+        is_it.then_some(Trouble::Refused(503, "ServerBusy"))
+    });
+    scene.fill(60..100);
+    let a = scene.start("a");
+    let failed = format!("warning: cannot continue the files of the range {broken}");
+    a.wait_until("a claim fails", |said| said.contains(&failed));
+    scene.scene.wait_for_owners(&[("a", 2)]);
+    scene.store.clear();
+    scene.wait_for(0..100);
+    let said = a.stop();
+    assert_eq!(said.matches(&failed).count(), 1, "{said}");
+    scene.assert_exact(0..100);
+}
+
+#[test]
+fn a_state_that_cannot_be_used_keeps_its_lease_idle_and_the_end_says_so() {
+    let mut scene = FilesScene::new(2);
+    scene.is_tail = true;
+    scene.fill(0..60);
+    scene.start_and_stop(0..60);
+    let broken = scene.ranges().remove(0);
+    let object = FilesScene::state_of(&broken);
+    let text = scene.store.objects().remove(&object).unwrap();
+    scene.store.replace(&object, Some(b"{}"));
+    let stranger = FilesScene::state_of("notes");
+    scene.store.replace(&stranger, Some(b"{}"));
+    let mut command = scene.command("a");
+    command.arg("--idle-timeout=1s");
+    let ended = scene.start_as("a", &mut command).end();
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    for expected in [
+        format!("warning: cannot continue the files of the range {broken}"),
+        "the files of 1 range could not be continued".to_owned(),
+    ] {
+        assert!(ended.stderr.contains(&expected), "{}", ended.stderr);
+    }
+    scene.store.replace(&object, Some(&text));
+    let verified = scene.verify();
+    let named = "notes.json: is not the state of a range";
+    assert!(
+        verified.stdout.contains(named) || verified.stderr.contains(named),
+        "{}{}",
+        verified.stdout,
+        verified.stderr
+    );
+    scene.store.replace(&stranger, None);
+    scene.fill(60..100);
+    scene.start_and_stop(0..100);
+    scene.assert_exact(0..100);
+}
+
+impl FilesScene {
+    /// Creates a lease of a range that is none of a partition. Returns its id.
+    fn lease_across(&self, bounds: [&str; 2]) -> String {
+        let net = self.scene.leased.net("orders");
+        net.range(&bounds.map(str::to_owned), None, Some(1), &ago(0));
+        format!("{}..{}", net.prefix, bounds.join("-"))
+    }
+}
+
+#[test]
+fn a_lease_that_divides_the_container_in_another_way_leaves_no_state() {
+    let scene = FilesScene::new(2);
+    scene.fill(0..60);
+    scene.start_and_stop(0..60);
+    let before = scene.ranges();
+    let id = scene.lease_across(["10", "30"]);
+    let a = scene.start("a");
+    a.wait_until("it is refused", |said| {
+        said.contains("which a lease of the range [10,30) divides in another way")
+    });
+    scene.fill(60..100);
+    scene.wait_for(0..100);
+    a.stop();
+    scene.scene.leased.leases.delete(&id, id.as_str());
+    assert_eq!(scene.ranges(), before);
+    scene.start_and_stop(0..100);
+    scene.assert_exact(0..100);
 }
 
 #[test]
