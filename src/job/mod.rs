@@ -32,7 +32,7 @@ mod watch;
 pub(crate) use buffers::{EVENTS, buffered_bytes};
 pub use database::{ConnectedAccount, database};
 pub use drift::diff;
-pub(crate) use group_files::{GroupFiles, GroupPlan};
+pub(crate) use group_files::{FilesOfGroup, GroupFiles, GroupPlan};
 pub(crate) use handed_over::{ensure_new_state, write_state_of_tail};
 pub use plan::plan;
 pub(crate) use range_claim::{ClaimedRange, Hold, RangeToClaim};

@@ -38,8 +38,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// What became of the claim of a range.
 #[derive(Debug)]
 pub(crate) enum ClaimedRange {
-    /// Its pages are written by this, from this position on.
-    Begun(Box<RangeWriter>, Position),
+    /// Its pages are written by this, from this position on. Others have handled the span before it, if there is one.
+    Begun(Box<RangeWriter>, Position, Option<Span>),
     /// It is never continued: these parts of it are, each at its ETag.
     Over(Vec<(FeedRange, String)>),
     /// Others write the state, or the lease may not be acted on any more.
@@ -130,7 +130,7 @@ impl Claim {
             Found::Before(before) => before,
             Found::Within(within) => return self.end(own, &within),
         };
-        let Some(start) = self.begin(&mut own.ledger, before)? else {
+        let Some((start, skipped)) = self.begin(&mut own.ledger, before)? else {
             return Ok(ClaimedRange::Contested);
         };
         if let Err(error) = own.ledger.commit() {
@@ -138,7 +138,7 @@ impl Claim {
         }
         failpoint::call("group.begun")?;
         let writer = RangeWriter::new(&self.files, own.ledger, &own.destination)?;
-        Ok(ClaimedRange::Begun(Box::new(writer), start))
+        Ok(ClaimedRange::Begun(Box::new(writer), start, skipped))
     }
 
     /// Claims the state of a range, or creates it. None if others write it.
@@ -363,7 +363,11 @@ impl Claim {
     /// Decides where the range begins: at its state, or what was before it, unless somebody else has written the lease and
     /// that is later: between them, others have handled the changes. None if it is not certain that the lease is still
     /// this instance's.
-    fn begin(&self, ledger: &mut Ledger, before: Option<Before>) -> Result<Option<Position>> {
+    fn begin(
+        &self,
+        ledger: &mut Ledger,
+        before: Option<Before>,
+    ) -> Result<Option<(Position, Option<Span>)>> {
         let range = &self.range.range;
         let lease = self.position(range, &self.range.etag);
         let state = ledger.state();
@@ -372,7 +376,7 @@ impl Claim {
         let own_saved = state.group.as_ref().map(|own| own.saved.clone());
         if failpoint::is_planted("defect.group.begins-at-the-lease") {
             ledger.begin_range(id, lease.clone(), lease.clone(), None)?;
-            return Ok(Some(lease));
+            return Ok(Some((lease, None)));
         }
         let (known, saved) = match (own.clone(), before) {
             (None, Some(before)) => (Some(before.position), before.saved),
@@ -395,7 +399,7 @@ impl Claim {
             Some(known) => (known.clone(), None),
         };
         if own.as_ref() != Some(&start) {
-            ledger.begin_range(id, known.unwrap_or(lease), start.clone(), skipped)?;
+            ledger.begin_range(id, known.unwrap_or(lease), start.clone(), skipped.clone())?;
         }
         let mut saved = vec![self.range.etag.clone()];
         let etag = etag_of(&start, range)?;
@@ -403,7 +407,7 @@ impl Claim {
             saved.push(etag);
         }
         ledger.lease_can_have(saved);
-        Ok(Some(start))
+        Ok(Some((start, skipped)))
     }
 
     fn is_confirmed(&self) -> bool {

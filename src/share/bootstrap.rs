@@ -18,6 +18,7 @@ use crate::count::count;
 use crate::error::usage;
 use crate::escape::escape_for_terminal;
 use crate::feed::{ChangeFeedStart, FeedMode, FeedRange};
+use crate::job::FilesOfGroup;
 use crate::leases::{
     Attempt, Dialect, Document, Form, Group, NewLease, Send, Target, attempt, etag_at, gaps, lock,
     marker, range_of, token_of,
@@ -38,16 +39,27 @@ pub(super) struct Source {
     pub(super) start: ChangeFeedStart,
     /// As `DATABASE/CONTAINER`.
     pub(super) name: String,
+    /// The files that were there before this instance, if it writes some.
+    pub(super) files: Option<FilesOfGroup>,
 }
 
 impl Source {
-    /// The ETag at which a range begins. It is saved with its lease, so that a restart begins there too.
+    /// The ETag at which a range begins. It is saved with its lease, so that a restart begins there too. Of a range that files
+    /// have, it is the lowest one: what is read begins where these end, and a lease that is ahead would say that others have
+    /// handled what is between.
     pub(super) async fn start_of(
         &self,
         range: &FeedRange,
         partitions: &[PhysicalPartition],
     ) -> Result<String> {
-        let start = LeaseStart::At(self.start);
+        let has_files = match &self.files {
+            Some(files) => files.have_begun(range).await?,
+            None => false,
+        };
+        let start = LeaseStart::At(match has_files {
+            true => ChangeFeedStart::Beginning,
+            false => self.start,
+        });
         etag_at(&self.client, self.mode, range, partitions, &start).await
     }
 }

@@ -11,6 +11,7 @@ use super::outlet::Files;
 use crate::cosmos::token::segments;
 use crate::destination::PartitionClock;
 use crate::error::hints;
+use crate::escape::escape_for_terminal;
 use crate::feed::{Position, RangeId};
 use crate::job::{ClaimedRange, Hold, RangeCommit, RangeCommitted, RangeOutcome, RangeToClaim};
 use crate::observe::Event;
@@ -68,7 +69,7 @@ impl Instance<'_> {
     /// Begins to read the range of a lease whose state was claimed.
     pub(super) fn claimed(&mut self, id: RangeId, result: Result<ClaimedRange>) -> Result<()> {
         let Some(holding) = self.holdings.get_mut(&id) else {
-            if let Ok(ClaimedRange::Begun(writer, _)) = result {
+            if let Ok(ClaimedRange::Begun(writer, ..)) = result {
                 writer.discard();
             }
             return Ok(());
@@ -84,8 +85,18 @@ impl Instance<'_> {
                 holding.waits_for = Some(0);
                 self.go_on(id);
             }
-            ClaimedRange::Begun(writer, _) if self.stopping != Stopping::No => writer.discard(),
-            ClaimedRange::Begun(writer, position) => {
+            ClaimedRange::Begun(writer, ..) if self.stopping != Stopping::No => writer.discard(),
+            ClaimedRange::Begun(writer, position, skipped) => {
+                if let Some(skipped) = skipped {
+                    let token = escape_for_terminal(&holding.lease.token);
+                    let text = format!(
+                        "lease `{token}`: it is at {}, ahead of the files at {}: the changes between are in no file, since \
+                         others are taken to have handled them",
+                        place(&skipped.to),
+                        place(&skipped.from)
+                    );
+                    self.report.warning(&text);
+                }
                 self.unclaimed.remove(&id);
                 holding.phase = Phase::Reading;
                 if let Some(files) = &mut holding.files {
@@ -299,5 +310,13 @@ impl Instance<'_> {
         if is_committed {
             self.release_all();
         }
+    }
+}
+
+/// A position, for people.
+fn place(position: &Position) -> String {
+    match position.lsn {
+        Some(lsn) => format!("LSN {lsn}"),
+        None => "an unknown LSN".to_owned(),
     }
 }

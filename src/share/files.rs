@@ -20,7 +20,7 @@ use crate::destination::PartitionClock;
 use crate::error::ExitCode;
 use crate::feed::{ChangeFeedStart, ContainerAddress, RecordForm, Scope};
 use crate::format::{Compression, Format, NewEncoder};
-use crate::job::{Connected, EVENTS, GroupPlan, Watch, buffered_bytes};
+use crate::job::{Connected, EVENTS, FilesOfGroup, GroupPlan, Watch, buffered_bytes};
 use crate::leases::FilesPlace;
 use crate::monitor::{Begun, Monitor};
 use crate::objects::Address;
@@ -100,11 +100,12 @@ pub(crate) async fn files(
     monitor.reads(&source.client).await?;
     source.limit_reads(plan.settings.max_ru, report).await?;
     let name = format!("{}/{}", source.source.database, source.source.container);
-    let read = Source {
+    let mut read = Source {
         client: Arc::clone(&source.client),
         mode: plan.options.mode,
         start: plan.options.from,
         name: name.clone(),
+        files: None,
     };
     let fed = |id| {
         Some(FilesPlace {
@@ -114,7 +115,13 @@ pub(crate) async fn files(
     };
     store.files = fed(found.place_id);
     let place = match exists {
-        true => found,
+        true => {
+            read.files = Some(FilesOfGroup {
+                place: found.clone(),
+                address: plan.address.clone(),
+            });
+            found
+        }
         false => {
             ensure_feeds_nothing_else(&store, read.start).await?;
             own.begin(&source, report, shutdown).await?

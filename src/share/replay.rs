@@ -66,6 +66,7 @@ pub(crate) async fn replay(
         mode: feed.mode,
         start: feed.from,
         name: format!("{}/{}", source.source.database, source.source.container),
+        files: None,
     };
     let save_interval = plan.checkpoint_interval;
     let options = reader_options(&plan, &feed, &read)?;

@@ -354,7 +354,7 @@ impl FilesScene {
     }
 
     /// Resets all leases, which nobody has.
-    fn reset(&self, to: &str) -> Ended {
+    pub(super) fn reset(&self, to: &str) -> Ended {
         let mut command = against(&self.scene.leased.gateway);
         succeed(command.args([
             "leases",

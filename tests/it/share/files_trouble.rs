@@ -1,16 +1,34 @@
 //! What goes wrong around the files of a group: leases that are gone or not of these instances, states that cannot be used,
 //! and leases that divide the container in another way.
 
+use std::process::Command;
+
 use cosmos_tail::feed::{FeedRange, RangeSet};
 use cosmos_tail::state::file;
 use cosmos_tail::state::model::State;
 use cosmos_tail::state::of_group::OfGroup;
 
 use super::files::{FilesScene, PREFIX};
+use crate::command::against;
 use crate::leases::written::ago;
 use crate::store::{CallKind, Trouble};
 
 impl FilesScene {
+    /// The command of an instance, with other arguments in place of some.
+    fn altered(&self, name: &str, changes: &[(&str, &str)]) -> Command {
+        let command = self.command(name);
+        let mut altered = against(&self.scene.leased.gateway);
+        self.reach(&mut altered);
+        for argument in command.get_args() {
+            let change = changes.iter().find(|(from, _)| *from == argument);
+            match change {
+                Some((_, to)) => altered.arg(to),
+                None => altered.arg(argument),
+            };
+        }
+        altered
+    }
+
     /// The name of the object that is the state of a range.
     fn state_of(range: &str) -> String {
         format!("{PREFIX}_cosmos-tail/ranges/{range}.json")
@@ -48,6 +66,40 @@ fn a_lease_that_has_what_was_saved_is_not_ahead_whatever_its_lsn() {
     scene.start_and_stop(0..100);
     scene.assert_exact(0..100);
     assert!(!scene.verify().stderr.contains("others have handled"));
+}
+
+#[test]
+fn leases_that_are_gone_are_created_where_the_files_end() {
+    let scene = FilesScene::new(2);
+    scene.fill(0..60);
+    scene.start_and_stop(0..60);
+    let leases = &scene.scene.leased.leases;
+    for document in leases.latest() {
+        leases.delete(&document.id, document.id.as_str());
+    }
+    scene.fill(60..100);
+    let mut from_now = scene.altered("a", &[("beginning", "now")]);
+    let a = scene.start_as("a", &mut from_now);
+    scene.fill(100..120);
+    scene.wait_for(0..120);
+    let said = a.stop();
+    assert!(!said.contains("ahead of the files"), "{said}");
+    scene.assert_exact(0..120);
+}
+
+#[test]
+fn a_span_that_is_left_to_others_is_warned_of() {
+    let scene = FilesScene::new(1);
+    scene.fill(0..20);
+    scene.start_and_stop(0..20);
+    scene.fill(20..30);
+    scene.reset("now");
+    let a = scene.start("a");
+    scene.fill(30..40);
+    scene.wait_for(30..40);
+    let said = a.stop();
+    let warned = "warning: lease `0`: it is at LSN 30, ahead of the files at LSN 20";
+    assert!(said.contains(warned), "{said}");
 }
 
 #[test]
