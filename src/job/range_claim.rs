@@ -512,7 +512,7 @@ fn is_ahead(etag: &str, lease: &Position, known: &Position, saved: &[String]) ->
 }
 
 /// The ETag of a position that is that of a whole range.
-pub(super) fn etag_of(position: &Position, range: &FeedRange) -> Result<String> {
+fn etag_of(position: &Position, range: &FeedRange) -> Result<String> {
     let parts = segments(&position.token, range)?;
     match &parts[..] {
         [part] => part.etag.clone().context("a position has no ETag"),

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::group_files::GroupFiles;
 use super::options::sink_options;
-use super::range_claim::etag_of;
+use crate::cosmos::token::segments;
 use crate::destination::Destination;
 use crate::failpoint;
 use crate::feed::{Part, Position, RangeId};
@@ -201,9 +201,12 @@ fn note_saved(ledger: &mut Ledger, range: RangeId, mut saved: Vec<String>) -> Re
     if let Some(own) = own
         && let Some(position) = &own.position
     {
-        let etag = etag_of(position, &own.range)?;
-        if !saved.contains(&etag) {
-            saved.push(etag);
+        // One of several parts is never saved: they get leases of their own.
+        if let [part] = &segments(&position.token, &own.range)?[..]
+            && let Some(etag) = &part.etag
+            && !saved.contains(etag)
+        {
+            saved.push(etag.clone());
         }
     }
     ledger.lease_can_have(saved);
