@@ -221,7 +221,7 @@ impl Ledger {
         let own = self.state.group.as_mut();
         let own = own.context("it is not the state of a range of a group")?;
         own.began.get_or_insert(began);
-        own.others.extend(skipped);
+        own.skip(skipped);
         self.dirty = true;
         self.state.ranges.advance(id, start)
     }

@@ -9,7 +9,7 @@ use cosmos_tail::state::model::State;
 use cosmos_tail::state::of_group::OfGroup;
 
 use super::files::{FilesScene, PREFIX};
-use crate::command::against;
+use crate::command::{against, fail};
 use crate::leases::written::ago;
 use crate::store::{CallKind, Trouble};
 
@@ -219,4 +219,13 @@ fn a_state_that_has_not_begun_is_no_obstacle_to_others() {
             .unwrap()
             .over
     );
+}
+
+#[test]
+fn nothing_of_others_is_replaced_by_force() {
+    let scene = FilesScene::new(1);
+    let mut forced = scene.command("a");
+    let ended = fail(forced.arg("--force"), 2);
+    assert!(ended.stderr.contains("--force"), "{}", ended.stderr);
+    assert!(scene.store.objects().is_empty());
 }
