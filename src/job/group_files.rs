@@ -11,14 +11,14 @@ use super::start::infer_layout;
 use crate::clock;
 use crate::destination::{Output, Place};
 use crate::error::usage;
-use crate::feed::{ContainerAddress, RecordForm};
+use crate::feed::{ContainerAddress, FeedRange, RecordForm};
 use crate::format::{Encoder, NewEncoder};
 use crate::objects::Address;
 use crate::report::Report;
 use crate::signal::Shutdown;
 use crate::state::group_place::GroupPlace;
 use crate::state::model::{FrozenOptions, JobKind, Settings, State};
-use crate::state::{StateAt, open, own_state};
+use crate::state::{StateAt, open, own_state, ranges_at, state_of_range};
 
 /// The files that an instance of a group writes.
 pub(crate) struct GroupFiles {
@@ -157,6 +157,38 @@ impl GroupFiles {
     /// Where it writes, for people.
     pub(crate) fn display(&self) -> String {
         self.address.to_string()
+    }
+}
+
+/// A place of a group that exists.
+#[derive(Debug, Clone)]
+pub(crate) struct FilesOfGroup {
+    pub(crate) place: GroupPlace,
+    pub(crate) address: Address,
+}
+
+impl FilesOfGroup {
+    /// Whether files have a part of `range`: whatever is read of that begins where they end.
+    ///
+    /// # Errors
+    ///
+    /// If a state cannot be read.
+    pub(crate) async fn have_begun(&self, range: &FeedRange) -> Result<bool> {
+        let (files, range) = (self.clone(), range.clone());
+        let look = move || {
+            for other in ranges_at(&files.address)? {
+                if other.intersection(&range).is_none() {
+                    continue;
+                }
+                let state = state_of_range(&files.place, &files.address, &other)?;
+                let own = state.and_then(|state| state.group);
+                if own.is_some_and(|own| own.began.is_some()) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        };
+        blocking(look).await
     }
 }
 

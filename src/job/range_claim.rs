@@ -5,6 +5,7 @@
 //! that; one that contains it is ended before this one begins; and it begins at the later of state and lease.
 
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,8 +38,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// What became of the claim of a range.
 #[derive(Debug)]
 pub(crate) enum ClaimedRange {
-    /// Its pages are written by this, from this position on.
-    Begun(Box<RangeWriter>, Position),
+    /// Its pages are written by this, from this position on. Others have handled the span before it, if there is one.
+    Begun(Box<RangeWriter>, Position, Option<Span>),
     /// It is never continued: these parts of it are, each at its ETag.
     Over(Vec<(FeedRange, String)>),
     /// Others write the state, or the lease may not be acted on any more.
@@ -54,8 +55,23 @@ pub(crate) struct RangeToClaim {
     pub(crate) partitions: Arc<[PhysicalPartition]>,
 }
 
+/// What a claim asks about the lease.
+pub(crate) struct Hold {
+    /// Whether this instance may still act on it.
+    pub(crate) may_act: Box<dyn Fn() -> bool + Send>,
+    /// Whether it still has it, by a write of the lease that begins now.
+    pub(crate) is_confirmed: Box<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send>,
+}
+
+/// Where the range ends that a range came from.
+struct Before {
+    position: Position,
+    /// What the lease of that range can have.
+    saved: Vec<String>,
+}
+
 impl GroupFiles {
-    /// Claims the state of a range whose lease this instance has. `may_act` says whether it still has.
+    /// Claims the state of a range whose lease this instance has.
     ///
     /// # Errors
     ///
@@ -63,12 +79,12 @@ impl GroupFiles {
     pub(crate) async fn claim(
         self: Arc<Self>,
         range: RangeToClaim,
-        may_act: impl Fn() -> bool + Send + 'static,
+        hold: Hold,
     ) -> Result<ClaimedRange> {
         let claim = Claim {
             files: self,
             range,
-            may_act: Box::new(may_act),
+            hold,
         };
         let shown = name_of_range(&claim.range.range);
         let claimed = blocking(move || claim.run()).await;
@@ -79,7 +95,7 @@ impl GroupFiles {
 struct Claim {
     files: Arc<GroupFiles>,
     range: RangeToClaim,
-    may_act: Box<dyn Fn() -> bool + Send>,
+    hold: Hold,
 }
 
 /// A state that this process has claimed.
@@ -91,7 +107,7 @@ struct Own {
 /// What the states of other ranges say.
 enum Found {
     /// Where the range begins that contains this one, if there is one.
-    Before(Option<Position>),
+    Before(Option<Before>),
     /// Parts of it have states of their own.
     Within(Vec<FeedRange>),
 }
@@ -114,13 +130,15 @@ impl Claim {
             Found::Before(before) => before,
             Found::Within(within) => return self.end(own, &within),
         };
-        let start = self.begin(&mut own.ledger, before)?;
+        let Some((start, skipped)) = self.begin(&mut own.ledger, before)? else {
+            return Ok(ClaimedRange::Contested);
+        };
         if let Err(error) = own.ledger.commit() {
             return contested(&own.ledger, error);
         }
         failpoint::call("group.begun")?;
         let writer = RangeWriter::new(&self.files, own.ledger, &own.destination)?;
-        Ok(ClaimedRange::Begun(Box::new(writer), start))
+        Ok(ClaimedRange::Begun(Box::new(writer), start, skipped))
     }
 
     /// Claims the state of a range, or creates it. None if others write it.
@@ -129,7 +147,7 @@ impl Claim {
             if attempt > 0 {
                 failpoint::pause(PAUSE * attempt);
             }
-            if !(self.may_act)() {
+            if !(self.hold.may_act)() {
                 return Ok(None);
             }
             if let Some(own) = self.take_once(range)? {
@@ -157,7 +175,11 @@ impl Claim {
         let is_new = found.is_none();
         let mut state = match found {
             Some(found) => found,
-            None => self.new_state(range)?,
+            None => {
+                // One that is created is never removed.
+                self.ensure_fits()?;
+                self.new_state(range)?
+            }
         };
         state.settings = files.settings.clone();
         let mut destination = destination_of(&state, Path::new("."), StateAt::Object(&object))?;
@@ -225,7 +247,12 @@ impl Claim {
                 within.push(other);
                 continue;
             }
-            ensure!(contains(&other, own), overlaps(own, &other));
+            if !contains(&other, own) {
+                if !self.is_left_out(&other)? {
+                    return Ok(None);
+                }
+                continue;
+            }
             let Some(state) = self.ended(&other)? else {
                 return Ok(None);
             };
@@ -233,12 +260,44 @@ impl Claim {
             let mut pieces = state.ranges.iter();
             let piece = pieces.find(|piece| contains(&piece.range, own));
             let piece = piece.ok_or_else(|| overlaps(own, &other))?;
-            before = self.at_own(piece)?.or(before);
+            if let Some(position) = self.at_own(piece)? {
+                let saved = state.group.map(|own| own.saved).unwrap_or_default();
+                before = Some(Before { position, saved });
+            }
         }
         Ok(Some(match within.is_empty() {
             true => Found::Before(before),
             false => Found::Within(within),
         }))
+    }
+
+    /// Checks that no state of a range that has begun divides the container in another way than this one.
+    fn ensure_fits(&self) -> Result<()> {
+        let own = &self.range.range;
+        for other in ranges_at(&self.files.address)? {
+            if divides(own, &other) && self.has_begun(&other)? {
+                return Err(overlaps(own, &other));
+            }
+        }
+        Ok(())
+    }
+
+    fn has_begun(&self, range: &FeedRange) -> Result<bool> {
+        let state = state_of_range(&self.files.place, &self.files.address, range)?;
+        Ok(state.as_ref().is_some_and(has_begun))
+    }
+
+    /// Leaves out a state that divides the container in another way, and has not begun: it is over before this one begins.
+    /// False if others write it.
+    fn is_left_out(&self, other: &FeedRange) -> Result<bool> {
+        if self.has_begun(other)? {
+            return Err(overlaps(&self.range.range, other));
+        }
+        let state = self.ended_unless(other, has_begun)?;
+        if state.as_ref().is_some_and(has_begun) {
+            return Err(overlaps(&self.range.range, other));
+        }
+        Ok(state.is_some())
     }
 
     /// The ranges within this one that have a state.
@@ -270,6 +329,15 @@ impl Claim {
 
     /// The state of a range that contains this one, which is ended if it is not. None if others write it.
     fn ended(&self, range: &FeedRange) -> Result<Option<State>> {
+        self.ended_unless(range, |_| false)
+    }
+
+    /// The same, but one of which that is true once it is claimed goes on.
+    fn ended_unless(
+        &self,
+        range: &FeedRange,
+        goes_on: impl Fn(&State) -> bool,
+    ) -> Result<Option<State>> {
         let found = state_of_range(&self.files.place, &self.files.address, range)?;
         // One that died may have left files that are not visible yet.
         if let Some(found) = found.filter(|found| is_over(found) && found.sealed.is_empty()) {
@@ -281,6 +349,9 @@ impl Claim {
         let Some(mut other) = self.take(range)? else {
             return Ok(None);
         };
+        if goes_on(other.ledger.state()) {
+            return Ok(Some(other.ledger.state().clone()));
+        }
         other.ledger.end_range();
         if let Err(error) = other.ledger.commit() {
             return lost(other.ledger.is_lost(), error);
@@ -289,23 +360,36 @@ impl Claim {
         Ok(Some(other.ledger.state().clone()))
     }
 
-    /// Decides where the range begins: at the later of its state, or what was before it, and its lease. Between them,
-    /// others have handled the changes.
-    fn begin(&self, ledger: &mut Ledger, before: Option<Position>) -> Result<Position> {
+    /// Decides where the range begins: at its state, or what was before it, unless somebody else has written the lease and
+    /// that is later: between them, others have handled the changes. None if it is not certain that the lease is still
+    /// this instance's.
+    fn begin(
+        &self,
+        ledger: &mut Ledger,
+        before: Option<Before>,
+    ) -> Result<Option<(Position, Option<Span>)>> {
         let range = &self.range.range;
         let lease = self.position(range, &self.range.etag);
-        let own = ledger.state().ranges.first();
-        let own = own.context("the state has no range")?;
+        let state = ledger.state();
+        let own = state.ranges.first().context("the state has no range")?;
         let (id, own) = (own.id, own.position.clone());
+        let own_saved = state.group.as_ref().map(|own| own.saved.clone());
         if failpoint::is_planted("defect.group.begins-at-the-lease") {
             ledger.begin_range(id, lease.clone(), lease.clone(), None)?;
-            return Ok(lease);
+            return Ok(Some((lease, None)));
         }
-        let known = own.clone().or(before);
-        let is_ahead = |known: &Position| matches!((lease.lsn, known.lsn), (Some(lease), Some(known)) if lease > known);
+        let (known, saved) = match (own.clone(), before) {
+            (None, Some(before)) => (Some(before.position), before.saved),
+            (own, _) => (own, own_saved.unwrap_or_default()),
+        };
+        let is_ahead = |known: &Position| is_ahead(&self.range.etag, &lease, known, &saved);
         let (start, skipped) = match &known {
             None => (lease.clone(), None),
             Some(known) if is_ahead(known) => {
+                // Whoever had the lease since it was taken may have moved the state, and knows of other ETags.
+                if !self.is_confirmed() {
+                    return Ok(None);
+                }
                 let span = Span {
                     from: known.clone(),
                     to: lease.clone(),
@@ -315,9 +399,19 @@ impl Claim {
             Some(known) => (known.clone(), None),
         };
         if own.as_ref() != Some(&start) {
-            ledger.begin_range(id, known.unwrap_or(lease), start.clone(), skipped)?;
+            ledger.begin_range(id, known.unwrap_or(lease), start.clone(), skipped.clone())?;
         }
-        Ok(start)
+        let mut saved = vec![self.range.etag.clone()];
+        let etag = etag_of(&start, range)?;
+        if !saved.contains(&etag) {
+            saved.push(etag);
+        }
+        ledger.lease_can_have(saved);
+        Ok(Some((start, skipped)))
+    }
+
+    fn is_confirmed(&self) -> bool {
+        tokio::runtime::Handle::current().block_on((self.hold.is_confirmed)())
     }
 
     /// Ends the range, if it is not over, and finds the parts that continue it.
@@ -343,6 +437,10 @@ impl Claim {
                 _ => vec![piece.range.clone()],
             };
             parts.extend(of_piece.into_iter().map(|part| (part, etag.clone())));
+        }
+        if parts.len() < 2 {
+            // It was left out, since another one has begun that divides the container in another way.
+            self.ensure_fits()?;
         }
         ensure!(
             parts.len() > 1,
@@ -391,8 +489,26 @@ fn is_over(state: &State) -> bool {
     state.group.as_ref().is_some_and(|own| own.over)
 }
 
+fn has_begun(state: &State) -> bool {
+    let own = state.group.as_ref();
+    own.is_some_and(|own| own.began.is_some())
+}
+
+/// Whether two ranges have a part in common, and none of them is within the other.
+fn divides(range: &FeedRange, other: &FeedRange) -> bool {
+    let common = range.intersection(other);
+    common.is_some_and(|common| common != *range && common != *other)
+}
+
 fn contains(range: &FeedRange, other: &FeedRange) -> bool {
     range.intersection(other).as_ref() == Some(other)
+}
+
+/// Whether a lease is ahead of what is known. LSNs do not compare across a merge, so what these instances have saved is told by
+/// its ETag.
+fn is_ahead(etag: &str, lease: &Position, known: &Position, saved: &[String]) -> bool {
+    let is_own = saved.iter().any(|one| one == etag);
+    !is_own && matches!((lease.lsn, known.lsn), (Some(lease), Some(known)) if lease > known)
 }
 
 /// The ETag of a position that is that of a whole range.

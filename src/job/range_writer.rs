@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::group_files::GroupFiles;
 use super::options::sink_options;
+use crate::cosmos::token::segments;
 use crate::destination::Destination;
 use crate::failpoint;
 use crate::feed::{Part, Position, RangeId};
@@ -122,8 +123,13 @@ impl RangeWriter {
         self.sink.write(self.range.0, page);
     }
 
-    /// Begins a commit of all that was queued so far; none if one is under way.
-    pub(crate) fn begin_commit(&mut self, what: RangeCommit) -> Option<Committing> {
+    /// Begins a commit of all that was queued so far; none if one is under way. The lease can have one of these ETags, or is
+    /// written once the commit has ended.
+    pub(crate) fn begin_commit(
+        &mut self,
+        what: RangeCommit,
+        saved: Vec<String>,
+    ) -> Option<Committing> {
         let ledger = self.ledger.take()?;
         let seal = match &what {
             RangeCommit::Position => Seal::Nothing,
@@ -138,6 +144,7 @@ impl RangeWriter {
                 let mut ledger = ledger;
                 let result = receipts.and_then(|receipts| {
                     ledger.apply(receipts)?;
+                    note_saved(&mut ledger, range, saved)?;
                     commit(&mut ledger, range, what)
                 });
                 let is_lost = result.is_err() && ledger.is_lost();
@@ -193,6 +200,24 @@ impl RangeWriter {
     pub(crate) fn discard(self) {
         tokio::task::spawn_blocking(move || drop(self));
     }
+}
+
+/// Has the state say what the lease can have until the next commit.
+fn note_saved(ledger: &mut Ledger, range: RangeId, mut saved: Vec<String>) -> Result<()> {
+    let own = ledger.state().ranges.find(range);
+    if let Some(own) = own
+        && let Some(position) = &own.position
+    {
+        // One of several parts is never saved: they get leases of their own.
+        if let [part] = &segments(&position.token, &own.range)?[..]
+            && let Some(etag) = &part.etag
+            && !saved.contains(etag)
+        {
+            saved.push(etag.clone());
+        }
+    }
+    ledger.lease_can_have(saved);
+    Ok(())
 }
 
 /// One commit, and one more that records what the first has published: whoever claims the state next has less to look at.

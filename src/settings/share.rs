@@ -232,6 +232,13 @@ fn ensure_shareable_export(given: &Given) -> Result<()> {
             "leave --state out; --from says where a new group begins",
         );
     }
+    if given.is_on(&table::FORCE) {
+        return refuse(
+            "--force",
+            "other instances may write there",
+            "write to a new place, with another group; or stop all instances, and delete the objects and the leases",
+        );
+    }
     if given.is_on(&table::SNAPSHOT) {
         return refuse(
             "--snapshot",

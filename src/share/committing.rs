@@ -6,12 +6,14 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::holding::{HoldingFiles, Phase};
-use super::instance::{Done, Instance, Stopping};
+use super::instance::{Done, Instance, Stopping, is_refused};
 use super::outlet::Files;
 use crate::cosmos::token::segments;
+use crate::error::hints;
+use crate::escape::escape_for_terminal;
 use crate::feed::{Position, RangeId};
 use crate::job::{
-    ClaimedRange, RangeCommit, RangeCommitted, RangeOutcome, RangeToClaim, RangeWriter,
+    ClaimedRange, Hold, RangeCommit, RangeCommitted, RangeOutcome, RangeToClaim, RangeWriter,
 };
 use crate::observe::Event;
 use crate::process;
@@ -50,7 +52,15 @@ impl Instance<'_> {
                     etag,
                     partitions,
                 };
-                files.claim(range, move || tenure.holds()).await
+                let written = Arc::clone(&tenure);
+                let hold = Hold {
+                    may_act: Box::new(move || tenure.holds()),
+                    is_confirmed: Box::new(move || {
+                        let tenure = Arc::clone(&written);
+                        Box::pin(async move { tenure.confirmed().await })
+                    }),
+                };
+                files.claim(range, hold).await
             };
             let result = claim.await;
             Done::Claimed { id, result }
@@ -60,20 +70,35 @@ impl Instance<'_> {
     /// Begins to read the range of a lease whose state was claimed.
     pub(super) fn claimed(&mut self, id: RangeId, result: Result<ClaimedRange>) -> Result<()> {
         let Some(holding) = self.holdings.get_mut(&id) else {
-            if let Ok(ClaimedRange::Begun(writer, _)) = result {
+            if let Ok(ClaimedRange::Begun(writer, ..)) = result {
                 writer.discard();
             }
             return Ok(());
         };
-        match result? {
+        let claimed = match result {
+            Ok(claimed) => claimed,
+            Err(error) => return self.unclaimed(id, error),
+        };
+        match claimed {
             ClaimedRange::Contested => self.dispute(id),
             ClaimedRange::Over(parts) => {
                 holding.phase = Phase::Replaced(parts);
                 holding.waits_for = Some(0);
                 self.go_on(id);
             }
-            ClaimedRange::Begun(writer, _) if self.stopping != Stopping::No => writer.discard(),
-            ClaimedRange::Begun(writer, position) => {
+            ClaimedRange::Begun(writer, ..) if self.stopping != Stopping::No => writer.discard(),
+            ClaimedRange::Begun(writer, position, skipped) => {
+                if let Some(skipped) = skipped {
+                    let token = escape_for_terminal(&holding.lease.token);
+                    let text = format!(
+                        "lease `{token}`: it is at {}, ahead of the files at {}: the changes between are in no file, since \
+                         others are taken to have handled them",
+                        place(&skipped.to),
+                        place(&skipped.from)
+                    );
+                    self.report.warning(&text);
+                }
+                self.unclaimed.remove(&id);
                 holding.phase = Phase::Reading;
                 if let Some(files) = &mut holding.files {
                     files.writer = Some(*writer);
@@ -92,6 +117,50 @@ impl Instance<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The state of a lease could not be claimed: what is wrong with the files of one range is of no concern to the others.
+    /// The lease is kept, so that no other instance takes it in turn, and its state is claimed again later.
+    fn unclaimed(&mut self, id: RangeId, error: anyhow::Error) -> Result<()> {
+        if is_refused(&error) {
+            return Err(error);
+        }
+        let hint = hints(&error).first().map(|hint| format!(" ({hint})"));
+        let hint = hint.unwrap_or_default();
+        let text = format!("{error:#}; trying again{hint}");
+        match self.unclaimed.insert(id) {
+            true => self.warn_once(text),
+            false => self.report.detail(&text),
+        }
+        let at = process::since_boot() + self.parts.store.intervals.acquire;
+        if let Some(holding) = self.holdings.get_mut(&id)
+            && let Some(files) = &mut holding.files
+        {
+            files.claim_at = Some(at);
+        }
+        Ok(())
+    }
+
+    /// Claims the states again that could not be claimed.
+    pub(super) fn claim_again(&mut self, now: Duration) {
+        if self.stopping != Stopping::No {
+            return;
+        }
+        let mut due = Vec::new();
+        for (id, holding) in &mut self.holdings {
+            let Some(files) = &mut holding.files else {
+                continue;
+            };
+            if files.claim_at.is_none_or(|at| at > now) {
+                continue;
+            }
+            files.claim_at = None;
+            let etag = holding.lease.checkpoint.etag();
+            due.extend(etag.map(|etag| (*id, etag.to_owned())));
+        }
+        for (id, etag) in due {
+            self.claim(id, etag);
+        }
     }
 
     /// What is before this position is in files.
@@ -146,7 +215,7 @@ impl Instance<'_> {
         else {
             return;
         };
-        let range = holding.range().clone();
+        let (range, saved) = (holding.range().clone(), holding.saved());
         let Some(own) = &mut holding.files else {
             return;
         };
@@ -164,7 +233,7 @@ impl Instance<'_> {
         let Some(writer) = &mut own.writer else {
             return;
         };
-        let Some(committing) = writer.begin_commit(what) else {
+        let Some(committing) = writer.begin_commit(what, saved) else {
             return;
         };
         own.lane.begin(now, self.parts.save_interval);
@@ -241,5 +310,13 @@ impl Instance<'_> {
         if is_committed {
             self.release_all();
         }
+    }
+}
+
+/// A position, for people.
+fn place(position: &Position) -> String {
+    match position.lsn {
+        Some(lsn) => format!("LSN {lsn}"),
+        None => "an unknown LSN".to_owned(),
     }
 }

@@ -19,7 +19,7 @@ use crate::count::count;
 use crate::error::ExitCode;
 use crate::feed::{ChangeFeedStart, ContainerAddress, RecordForm, Scope};
 use crate::format::{Compression, Format, NewEncoder};
-use crate::job::{Connected, EVENTS, GroupPlan, Watch, buffered_bytes};
+use crate::job::{Connected, EVENTS, FilesOfGroup, GroupPlan, Watch, buffered_bytes};
 use crate::leases::FilesPlace;
 use crate::monitor::{Begun, Monitor};
 use crate::objects::Address;
@@ -99,11 +99,12 @@ pub(crate) async fn files(
     monitor.reads(&source.client).await?;
     source.limit_reads(plan.settings.max_ru, report).await?;
     let name = format!("{}/{}", source.source.database, source.source.container);
-    let read = Source {
+    let mut read = Source {
         client: Arc::clone(&source.client),
         mode: plan.options.mode,
         start: plan.options.from,
         name: name.clone(),
+        files: None,
     };
     let fed = |id| {
         Some(FilesPlace {
@@ -113,7 +114,13 @@ pub(crate) async fn files(
     };
     store.files = fed(found.place_id);
     let place = match exists {
-        true => found,
+        true => {
+            read.files = Some(FilesOfGroup {
+                place: found.clone(),
+                address: plan.address.clone(),
+            });
+            found
+        }
         false => {
             ensure_feeds_nothing_else(&store, read.start).await?;
             own.begin(&source, report, shutdown).await?
@@ -169,7 +176,17 @@ pub(crate) async fn files(
         started.elapsed().as_secs_f64(),
         counts.request_charge
     ));
-    Ok(shutdown.reason().unwrap_or(ExitCode::Done))
+    let ended_by_itself = match ended.unclaimed {
+        0 => ExitCode::Done,
+        unclaimed => {
+            report.notice(&format!(
+                "the files of {} could not be continued: see the warnings above",
+                count(unclaimed as u64, "range")
+            ));
+            ExitCode::Resumable
+        }
+    };
+    Ok(shutdown.reason().unwrap_or(ended_by_itself))
 }
 
 fn group_plan(

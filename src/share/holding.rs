@@ -45,6 +45,8 @@ pub(super) struct Holding {
     pub(super) printed: Option<Position>,
     /// Its ETag.
     pub(super) flushed: Option<String>,
+    /// ETags that were sent to be saved since the lease was known to be as it is here: it can have any of them.
+    pub(super) sent: Vec<String>,
     /// Whether changes were handed over since the last flush began, are in the flush that is under way, and are
     /// flushed but not saved.
     pub(super) changes: Changes,
@@ -62,6 +64,8 @@ pub(super) struct HoldingFiles {
     /// Writes them, once the state was claimed.
     pub(super) writer: Option<RangeWriter>,
     pub(super) lane: Lane,
+    /// When the state is to be claimed again, after that has failed.
+    pub(super) claim_at: Option<Duration>,
     /// When the open file is to be finished, if there is one.
     pub(super) finish_at: Option<Duration>,
     /// Bytes of pages since the last commit began.
@@ -166,6 +170,34 @@ impl Holding {
         (self.lease.checkpoint.etag() != Some(flushed)).then_some(flushed)
     }
 
+    /// The position that is sent with a write which begins now.
+    pub(super) fn send(&mut self) -> Option<String> {
+        let etag = self.unsaved()?.to_owned();
+        if !self.sent.contains(&etag) {
+            self.sent.push(etag.clone());
+        }
+        Some(etag)
+    }
+
+    /// The lease was found or written so.
+    pub(super) fn is_now(&mut self, lease: Lease) {
+        self.lease = lease;
+        self.sent.clear();
+    }
+
+    /// What the lease can have until the next commit has ended.
+    pub(super) fn saved(&self) -> Vec<String> {
+        let mut saved: Vec<String> = Vec::new();
+        let known = self.lease.checkpoint.etag().map(str::to_owned);
+        let all = known.into_iter().chain(self.sent.iter().cloned());
+        for etag in all.chain(self.flushed.clone()) {
+            if !saved.contains(&etag) {
+                saved.push(etag);
+            }
+        }
+        saved
+    }
+
     /// Whether it is to be written now.
     pub(super) fn is_due(&self, now: Duration) -> bool {
         let saves = self.changes.flushed && self.unsaved().is_some() && now >= self.save_at;
@@ -180,15 +212,29 @@ mod tests {
     use crate::leases::{Document, Target};
 
     #[test]
-    fn the_first_end_of_reading_counts() {
-        let range = FeedRange::new("", "FF").unwrap();
+    fn a_lease_can_have_what_was_sent_until_it_is_known() {
+        let mut holding = holding();
+        assert_eq!(holding.saved(), ["\"5\""]);
+        assert_eq!(holding.send(), None);
+        for etag in ["\"7\"", "\"2\""] {
+            holding.flushed = Some(etag.to_owned());
+            assert_eq!(holding.send().as_deref(), Some(etag));
+        }
+        holding.flushed = Some("\"3\"".to_owned());
+        assert_eq!(holding.saved(), ["\"5\"", "\"7\"", "\"2\"", "\"3\""]);
+        let lease = holding.lease.clone();
+        holding.is_now(lease);
+        assert_eq!(holding.saved(), ["\"5\"", "\"3\""]);
+    }
+
+    fn holding() -> Holding {
         let text = br#"{"id":"a..0","LeaseToken":"0","Owner":"a","ContinuationToken":"\"5\""}"#;
         let target = Target::Rid("AQAAAAAAAAA=".to_owned());
-        let mut holding = Holding {
+        Holding {
             lease: Lease::of(Document::parse(text).unwrap(), &target).unwrap(),
             read: RangeState {
                 id: RangeId(0),
-                range: range.clone(),
+                range: FeedRange::full(),
                 parents: Vec::new(),
                 position: None,
                 end: None,
@@ -207,11 +253,18 @@ mod tests {
             save_at: Duration::ZERO,
             printed: None,
             flushed: None,
+            sent: Vec::new(),
             changes: Changes::default(),
             is_writing: false,
             waits_for: None,
             files: None,
-        };
+        }
+    }
+
+    #[test]
+    fn the_first_end_of_reading_counts() {
+        let mut holding = holding();
+        let range = FeedRange::full();
         let replaced = |etag: &str| Phase::Replaced(vec![(range.clone(), etag.to_owned())]);
         assert!(holding.end_reading(replaced("5"), 1));
         assert!(holding.stop.is_cancelled());

@@ -58,6 +58,8 @@ pub(super) struct Ended<'a> {
     pub(super) observers: Observers<'a>,
     /// Changes that were printed.
     pub(super) printed: u64,
+    /// Leases that it had whose files could not be continued.
+    pub(super) unclaimed: usize,
     /// What ended it, if it was no signal.
     pub(super) end: Option<WatchEnd>,
 }
@@ -140,6 +142,8 @@ pub(super) struct Instance<'a> {
     pub(super) end: Option<WatchEnd>,
     /// Changes that were printed and flushed.
     pub(super) printed: u64,
+    /// Leases whose states could not be claimed.
+    pub(super) unclaimed: HashSet<RangeId>,
 }
 
 impl<'a> Instance<'a> {
@@ -168,6 +172,7 @@ impl<'a> Instance<'a> {
             stopping: Stopping::No,
             end: None,
             printed: 0,
+            unclaimed: HashSet::new(),
         }
     }
 
@@ -195,6 +200,7 @@ impl<'a> Instance<'a> {
         Ok(Ended {
             observers: self.parts.observers,
             printed: self.printed,
+            unclaimed: self.unclaimed.len(),
             end: self.end,
         })
     }
@@ -299,6 +305,7 @@ impl<'a> Instance<'a> {
             }
         }
         if self.parts.outlet.files().is_some() {
+            self.claim_again(now);
             self.begin_commits(now);
         } else if self.lane.is_due(now) {
             self.begin_flush(now);
@@ -406,9 +413,14 @@ async fn ended(flush: &mut Option<Flush>) -> Result<Flushed> {
 
 /// Whether an error cannot pass by itself.
 pub(super) fn is_final(error: &anyhow::Error) -> bool {
+    is_refused(error) || exit_code(error) == ExitCode::Usage
+}
+
+/// Whether the service has refused a request for good.
+pub(super) fn is_refused(error: &anyhow::Error) -> bool {
     let verdict = find::<ServiceError>(error).map(|error| error.verdict);
     matches!(
         verdict,
         Some(Verdict::Denied | Verdict::ContainerGone | Verdict::Fatal)
-    ) || exit_code(error) == ExitCode::Usage
+    )
 }

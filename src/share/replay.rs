@@ -79,6 +79,7 @@ fn read(source: &Connected, feed: &FeedPlan) -> Source {
         mode: feed.mode,
         start: feed.from,
         name: format!("{}/{}", source.source.database, source.source.container),
+        files: None,
     }
 }
 

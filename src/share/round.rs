@@ -404,6 +404,7 @@ impl Instance<'_> {
                 save_at: now,
                 printed: Some(position.clone()),
                 flushed: None,
+                sent: Vec::new(),
                 changes: Changes::default(),
                 is_writing: false,
                 waits_for: None,

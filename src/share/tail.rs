@@ -69,6 +69,7 @@ pub(crate) async fn tail(
         mode: plan.mode,
         start: plan.from.unwrap_or(ChangeFeedStart::Now),
         name: name.clone(),
+        files: None,
     };
     shutdown.begin()?;
     let stop = shutdown.child_token();

@@ -42,13 +42,21 @@ impl Instance<'_> {
         }
         let token = escape_for_terminal(&holding.lease.token);
         self.report.detail(&format!("lease `{token}`: {why}"));
+        if self.stopping == Stopping::No {
+            self.unclaimed.remove(&id);
+        }
         self.parts.observers.emit(&Event::Left { range: id });
         Some(holding)
     }
 
     /// Stops reading a range whose lease others are to take.
     pub(super) fn leave(&mut self, id: RangeId) {
-        self.end_reading(id, Phase::Leaving);
+        let files = self.holdings.get(&id).and_then(|one| one.files.as_ref());
+        // Another instance may be able to continue its files.
+        match files.is_some_and(|files| files.claim_at.is_some()) {
+            true => self.release(id),
+            false => self.end_reading(id, Phase::Leaving),
+        }
     }
 
     /// Renews a lease, and saves its position, in a task.
@@ -59,7 +67,7 @@ impl Instance<'_> {
         holding.is_writing = true;
         holding.changes.flushed = false;
         let (lease, range) = (holding.lease.clone(), holding.range().clone());
-        let (etag, until) = (holding.unsaved().map(str::to_owned), holding.valid_until);
+        let (etag, until) = (holding.send(), holding.valid_until);
         let (store, writers) = (Arc::clone(&self.parts.store), Arc::clone(&self.writers));
         self.work.spawn(async move {
             let write = async {
@@ -94,7 +102,7 @@ impl Instance<'_> {
             Ok(Kept::Written(lease, valid_until)) => {
                 let now = process::since_boot();
                 let is_saved = lease.checkpoint != holding.lease.checkpoint;
-                holding.lease = *lease;
+                holding.is_now(*lease);
                 holding.prolong(valid_until);
                 holding.renew_at = now + renew;
                 holding.save_at = now + save_interval;
@@ -242,7 +250,7 @@ impl Instance<'_> {
         // Others may have it at once.
         holding.tenure.end();
         let (lease, range) = (holding.lease.clone(), holding.range().clone());
-        let (etag, until) = (holding.unsaved().map(str::to_owned), holding.valid_until);
+        let (etag, until) = (holding.send(), holding.valid_until);
         let (store, writers) = (Arc::clone(&self.parts.store), Arc::clone(&self.writers));
         self.work.spawn(async move {
             let release = async {
@@ -380,7 +388,7 @@ impl Instance<'_> {
             };
             holding.is_writing = false;
             if let Some(Kept::Written(lease, until)) = written {
-                holding.lease = *lease;
+                holding.is_now(*lease);
                 holding.prolong(until);
             }
         }

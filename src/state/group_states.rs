@@ -49,21 +49,16 @@ pub fn ensure_of(place: &GroupPlace, state: &State, range: &FeedRange) -> Result
     Ok(())
 }
 
-/// The ranges that have a state at `address`, those that contain others before these.
+/// The ranges that have a state at `address`, those that contain others before these. Objects beside them whose names are
+/// those of no state are left alone: [`strangers_at`] names them.
 ///
 /// # Errors
 ///
-/// If they cannot be listed, or the name of one is not that of a state.
+/// If they cannot be listed.
 pub fn ranges_at(address: &Address) -> Result<Vec<FeedRange>> {
-    let directory = states_of_ranges();
-    let mut ranges = Vec::new();
-    for (name, _) in objects::list_in(address, &directory)? {
-        let range = range_of_state(&name).and_then(range_named);
-        ranges.push(
-            range
-                .with_context(|| format!("`{}` is not the state of a range", address.of(&name)))?,
-        );
-    }
+    let listed = objects::list_in(address, &states_of_ranges())?;
+    let ranges = listed.iter().filter_map(|(name, _)| range_of(name));
+    let mut ranges: Vec<FeedRange> = ranges.collect();
     let key = |range: &FeedRange| {
         let FeedRange {
             min_inclusive,
@@ -73,4 +68,21 @@ pub fn ranges_at(address: &Address) -> Result<Vec<FeedRange>> {
     };
     ranges.sort_by_key(key);
     Ok(ranges)
+}
+
+/// The objects beside the states of ranges at `address` that are none, by their names.
+///
+/// # Errors
+///
+/// If they cannot be listed.
+pub fn strangers_at(address: &Address) -> Result<Vec<String>> {
+    let listed = objects::list_in(address, &states_of_ranges())?.into_iter();
+    let names = listed.map(|(name, _)| name);
+    Ok(names.filter(|name| range_of(name).is_none()).collect())
+}
+
+/// The range of an object that is the state of one, by its name as that is written.
+fn range_of(name: &str) -> Option<FeedRange> {
+    let named = range_of_state(name)?;
+    range_named(named).filter(|range| name_of_range(range) == named)
 }

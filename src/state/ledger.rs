@@ -222,9 +222,17 @@ impl Ledger {
         let own = self.state.group.as_mut();
         let own = own.context("it is not the state of a range of a group")?;
         own.began.get_or_insert(began);
-        own.others.extend(skipped);
+        own.skip(skipped);
         self.dirty = true;
         self.state.ranges.advance(id, start)
+    }
+
+    /// Records which ETags the lease of a range of a group can have by what its instances do.
+    pub fn lease_can_have(&mut self, etags: Vec<String>) {
+        if let Some(own) = &mut self.state.group {
+            self.dirty |= etags.iter().any(|etag| !own.saved.contains(etag));
+            own.saved = etags;
+        }
     }
 
     /// Records that a range of a group is never continued here.

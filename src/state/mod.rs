@@ -23,7 +23,7 @@ mod shard_states;
 pub mod snapshot;
 pub mod store;
 
-pub use group_states::{ensure_of as ensure_of_group, ranges_at, state_of_range};
+pub use group_states::{ensure_of as ensure_of_group, ranges_at, state_of_range, strangers_at};
 pub use place::{
     StateAt, destination_of, ensure_is_kept_at, is_own_state, listed_destination_at, may_be_at,
     no_export_at, objects_without_state, open, own_state, state_at, state_object, store_at,

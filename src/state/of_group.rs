@@ -13,6 +13,10 @@ pub struct OfGroup {
     /// Where the range began: where the state of the one that it came from ends, or else at its lease. Absent until it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub began: Option<Position>,
+    /// ETags of which its lease has one, unless somebody else has written that: such a lease is never ahead of the state,
+    /// whatever the LSNs are, which do not compare across a merge.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub saved: Vec<String>,
     /// Spans that others have handled, so that they are not in the files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<Span>,
@@ -37,8 +41,18 @@ impl OfGroup {
         Self {
             place,
             began: None,
+            saved: Vec::new(),
             others: Vec::new(),
             over: false,
+        }
+    }
+
+    /// Takes note of a span that others have handled. One that begins where the last one ends is one with it.
+    pub fn skip(&mut self, span: Option<Span>) {
+        let Some(span) = span else { return };
+        match self.others.last_mut() {
+            Some(last) if last.to == span.from => last.to = span.to,
+            _ => self.others.push(span),
         }
     }
 }
@@ -57,6 +71,24 @@ pub fn range_named(name: &str) -> Option<FeedRange> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_that_adjoin_are_one() {
+        let at = |lsn: u64| Position {
+            token: format!("token {lsn}"),
+            lsn: Some(lsn),
+        };
+        let span = |from, to| Span {
+            from: at(from),
+            to: at(to),
+        };
+        let mut own = OfGroup::new(uuid::Uuid::nil());
+        for one in [span(1, 5), span(5, 7), span(7, 8), span(9, 12)] {
+            own.skip(Some(one));
+        }
+        own.skip(None);
+        assert_eq!(own.others, [span(1, 8), span(9, 12)]);
+    }
 
     #[test]
     fn the_name_of_a_range_is_read_back() {

@@ -14,7 +14,7 @@ use crate::objects::{self, Address};
 use crate::state::group_place::GroupPlace;
 use crate::state::model::State;
 use crate::state::of_group::{OfGroup, name_of_range, range_named};
-use crate::state::{ensure_of_group, ranges_at};
+use crate::state::{ensure_of_group, ranges_at, strangers_at};
 
 /// Checks all that the instances of a group have written to `address`.
 ///
@@ -53,6 +53,10 @@ pub(super) fn check(place: &GroupPlace, address: &Address, depth: Depth) -> Resu
     for name in listed.of_ranges.into_values().flatten() {
         let what = "has the name of a file of a range, which has no state";
         check.found.fault(name.0, what);
+    }
+    for name in strangers_at(address)? {
+        let what = "is not the state of a range: instances leave it alone";
+        check.found.fault(name, what);
     }
     check.together();
     Ok(check.found)

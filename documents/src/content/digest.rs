@@ -3,7 +3,7 @@
 //!
 //! A sum cannot take back what it does not know, so it cannot tell a document that came twice from two documents.
 //! Whatever may have come before makes its range *uncertain*: a change beyond the pin of a feed, where rewritten
-//! documents are, and in files whatever a [filter](Seen) may have seen. The documents of uncertain ranges are compared
+//! documents are, and in files whatever a filter may have seen. The documents of uncertain ranges are compared
 //! one by one, like those of ranges that differ. So equal digests of certain ranges are equal documents.
 
 use super::hashes::{Hashes, Name};

@@ -1,8 +1,7 @@
 //! What two documents have to have in common to be equal: the form of their content, its hash, and digests of many.
 //!
-//! - A [form](form) is what is compared of a document: its text, or its content in one [canonical] way to write it, with
-//!   [numbers](number) by value, at any [depth](deep), without what is [ignored]. Of a [text] only what the service adds is cut
-//!   out.
+//! - A [form] is what is compared of a document: its text, or its content in one [canonical] way to write it, with
+//!   numbers by value, at any depth, without what is [ignored]. Of a [text] only what the service adds is cut out.
 //! - [Hashes](hashes) are keyed, and a [digest] has their sums.
 
 pub mod canonical;

@@ -114,7 +114,7 @@ fn run_end(bytes: &[u8], start: usize) -> usize {
 /// The text of a JSON string, which is given with or without its quotes.
 ///
 /// UTF-8 cannot represent a lone surrogate. It becomes the three bytes that UTF-8 would use (WTF-8), so that
-/// [`write_string`] can write the same escape back.
+/// `write_string` can write the same escape back.
 pub fn decode_string(json: &[u8]) -> Cow<'_, [u8]> {
     let inner = match json {
         [b'"', inner @ .., b'"'] => inner,

@@ -16,9 +16,9 @@ use crate::orders::fill;
 use crate::store::Store;
 
 /// Where the files are.
-const ADDRESS: &str = "az://lake/exports/orders/";
+pub(super) const ADDRESS: &str = "az://lake/exports/orders/";
 /// The same, within the container.
-const PREFIX: &str = "exports/orders/";
+pub(super) const PREFIX: &str = "exports/orders/";
 
 /// A container that instances of a group read, and a store that they write to.
 pub(super) struct FilesScene {
@@ -26,7 +26,7 @@ pub(super) struct FilesScene {
     pub(super) store: Store,
     /// What goes wrong in every instance.
     pub(super) plant: &'static str,
-    is_tail: bool,
+    pub(super) is_tail: bool,
 }
 
 /// What is in the place, as whoever reads it finds it.
@@ -354,7 +354,7 @@ impl FilesScene {
     }
 
     /// Resets all leases, which nobody has.
-    fn reset(&self, to: &str) -> Ended {
+    pub(super) fn reset(&self, to: &str) -> Ended {
         let mut command = against(&self.scene.leased.gateway);
         succeed(command.args([
             "leases",
@@ -407,7 +407,7 @@ fn after_a_reset_the_states_win_and_what_is_left_out_is_named() {
 
 impl FilesScene {
     #[track_caller]
-    fn start_and_stop(&self, numbers: std::ops::Range<u64>) {
+    pub(super) fn start_and_stop(&self, numbers: std::ops::Range<u64>) {
         let instance = self.start("a");
         self.wait_for(numbers);
         instance.stop();

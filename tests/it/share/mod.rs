@@ -13,6 +13,8 @@ mod files;
 mod files_faults;
 #[cfg(feature = "object-stores")]
 mod files_soak;
+#[cfg(feature = "object-stores")]
+mod files_trouble;
 mod late;
 mod limits;
 mod namesakes;

@@ -8,7 +8,7 @@ use super::error::{Fault, PageErrorKind as Kind};
 use super::wide;
 
 /// Scans one text. Positions are byte offsets into it. Outside of strings the grammar allows only ASCII; within
-/// strings UTF-8 is not checked (see [`Scanner::is_ascii`]).
+/// strings UTF-8 is not checked (see `is_ascii`).
 pub struct Scanner<'a> {
     bytes: &'a [u8],
     /// Whether whitespace with a CR or LF was passed; set by the scanner, reset by its owner.

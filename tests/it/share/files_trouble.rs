@@ -1,0 +1,231 @@
+//! What goes wrong around the files of a group: leases that are gone or not of these instances, states that cannot be used,
+//! and leases that divide the container in another way.
+
+use std::process::Command;
+
+use cosmos_tail::feed::{FeedRange, RangeSet};
+use cosmos_tail::state::file;
+use cosmos_tail::state::model::State;
+use cosmos_tail::state::of_group::OfGroup;
+
+use super::files::{FilesScene, PREFIX};
+use crate::command::{against, fail};
+use crate::leases::written::ago;
+use crate::store::{CallKind, Trouble};
+
+impl FilesScene {
+    /// The command of an instance, with other arguments in place of some.
+    fn altered(&self, name: &str, changes: &[(&str, &str)]) -> Command {
+        let command = self.command(name);
+        let mut altered = against(&self.scene.leased.gateway);
+        self.reach(&mut altered);
+        for argument in command.get_args() {
+            let change = changes.iter().find(|(from, _)| *from == argument);
+            match change {
+                Some((_, to)) => altered.arg(to),
+                None => altered.arg(argument),
+            };
+        }
+        altered
+    }
+
+    /// The name of the object that is the state of a range.
+    fn state_of(range: &str) -> String {
+        format!("{PREFIX}_cosmos-tail/ranges/{range}.json")
+    }
+
+    /// The ranges that have a state, from the lowest one on.
+    fn ranges(&self) -> Vec<String> {
+        self.look().unwrap().states.into_keys().collect()
+    }
+}
+
+/// A merged partition may count its LSNs anew: so that the lease has a position which was saved before has nothing to do with
+/// its LSN.
+#[test]
+fn a_lease_that_has_what_was_saved_is_not_ahead_whatever_its_lsn() {
+    let scene = FilesScene::new(1);
+    scene.fill(0..60);
+    scene.start_and_stop(0..60);
+    let (range, mut state) = scene.look().unwrap().states.pop_first().unwrap();
+    let group = state.group.as_mut().unwrap();
+    let saved = scene.scene.stored()["0"]["ContinuationToken"].clone();
+    assert!(
+        group.saved.iter().any(|etag| saved == etag.as_str()),
+        "{saved}: {:?}",
+        group.saved
+    );
+    group.saved.push("\"999\"".to_owned());
+    let object = format!("{PREFIX}_cosmos-tail/ranges/{range}.json");
+    let text = file::render(&state).unwrap();
+    scene.store.replace(&object, Some(&text));
+    let bounds = ["", "FF"].map(str::to_owned);
+    let net = scene.scene.leased.net("orders");
+    net.partition("0", &bounds, None, Some(999), &ago(0));
+    scene.fill(60..100);
+    scene.start_and_stop(0..100);
+    scene.assert_exact(0..100);
+    assert!(!scene.verify().stderr.contains("others have handled"));
+}
+
+#[test]
+fn leases_that_are_gone_are_created_where_the_files_end() {
+    let scene = FilesScene::new(2);
+    scene.fill(0..60);
+    scene.start_and_stop(0..60);
+    let leases = &scene.scene.leased.leases;
+    for document in leases.latest() {
+        leases.delete(&document.id, document.id.as_str());
+    }
+    scene.fill(60..100);
+    let mut from_now = scene.altered("a", &[("beginning", "now")]);
+    let a = scene.start_as("a", &mut from_now);
+    scene.fill(100..120);
+    scene.wait_for(0..120);
+    let said = a.stop();
+    assert!(!said.contains("ahead of the files"), "{said}");
+    scene.assert_exact(0..120);
+}
+
+#[test]
+fn a_span_that_is_left_to_others_is_warned_of() {
+    let scene = FilesScene::new(1);
+    scene.fill(0..20);
+    scene.start_and_stop(0..20);
+    scene.fill(20..30);
+    scene.reset("now");
+    let a = scene.start("a");
+    scene.fill(30..40);
+    scene.wait_for(30..40);
+    let said = a.stop();
+    let warned = "warning: lease `0`: it is at LSN 30, ahead of the files at LSN 20";
+    assert!(said.contains(warned), "{said}");
+}
+
+#[test]
+fn files_that_cannot_be_continued_now_keep_no_other_range_from_being_read() {
+    let scene = FilesScene::new(2);
+    scene.fill(0..60);
+    scene.start_and_stop(0..60);
+    let broken = scene.ranges().remove(0);
+    let object = FilesScene::state_of(&broken);
+    scene.store.script(move |_, call| {
+        let is_it = call.kind == CallKind::Get && call.name.ends_with(&object);
+        is_it.then_some(Trouble::Refused(503, "ServerBusy"))
+    });
+    scene.fill(60..100);
+    let a = scene.start("a");
+    let failed = format!("warning: cannot continue the files of the range {broken}");
+    a.wait_until("a claim fails", |said| said.contains(&failed));
+    scene.scene.wait_for_owners(&[("a", 2)]);
+    scene.store.clear();
+    scene.wait_for(0..100);
+    let said = a.stop();
+    assert_eq!(said.matches(&failed).count(), 1, "{said}");
+    scene.assert_exact(0..100);
+}
+
+#[test]
+fn a_state_that_cannot_be_used_keeps_its_lease_idle_and_the_end_says_so() {
+    let mut scene = FilesScene::new(2);
+    scene.is_tail = true;
+    scene.fill(0..60);
+    scene.start_and_stop(0..60);
+    let broken = scene.ranges().remove(0);
+    let object = FilesScene::state_of(&broken);
+    let text = scene.store.objects().remove(&object).unwrap();
+    scene.store.replace(&object, Some(b"{}"));
+    let stranger = FilesScene::state_of("notes");
+    scene.store.replace(&stranger, Some(b"{}"));
+    let mut command = scene.command("a");
+    command.arg("--idle-timeout=1s");
+    let ended = scene.start_as("a", &mut command).end();
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    for expected in [
+        format!("warning: cannot continue the files of the range {broken}"),
+        "the files of 1 range could not be continued".to_owned(),
+    ] {
+        assert!(ended.stderr.contains(&expected), "{}", ended.stderr);
+    }
+    scene.store.replace(&object, Some(&text));
+    let verified = scene.verify();
+    let named = "notes.json: is not the state of a range";
+    assert!(
+        verified.stdout.contains(named) || verified.stderr.contains(named),
+        "{}{}",
+        verified.stdout,
+        verified.stderr
+    );
+    scene.store.replace(&stranger, None);
+    scene.fill(60..100);
+    scene.start_and_stop(0..100);
+    scene.assert_exact(0..100);
+}
+
+impl FilesScene {
+    /// Creates a lease of a range that is none of a partition. Returns its id.
+    fn lease_across(&self, bounds: [&str; 2]) -> String {
+        let net = self.scene.leased.net("orders");
+        net.range(&bounds.map(str::to_owned), None, Some(1), &ago(0));
+        format!("{}..{}", net.prefix, bounds.join("-"))
+    }
+}
+
+#[test]
+fn a_lease_that_divides_the_container_in_another_way_leaves_no_state() {
+    let scene = FilesScene::new(2);
+    scene.fill(0..60);
+    scene.start_and_stop(0..60);
+    let before = scene.ranges();
+    let id = scene.lease_across(["10", "30"]);
+    let a = scene.start("a");
+    a.wait_until("it is refused", |said| {
+        said.contains("which a lease of the range [10,30) divides in another way")
+    });
+    scene.fill(60..100);
+    scene.wait_for(0..100);
+    a.stop();
+    scene.scene.leased.leases.delete(&id, id.as_str());
+    assert_eq!(scene.ranges(), before);
+    scene.start_and_stop(0..100);
+    scene.assert_exact(0..100);
+}
+
+#[test]
+fn a_state_that_has_not_begun_is_no_obstacle_to_others() {
+    let scene = FilesScene::new(2);
+    scene.fill(0..60);
+    scene.start_and_stop(0..60);
+    // As an instance leaves it that dies before it has looked at the others.
+    let state = scene.look().unwrap().states.pop_first().unwrap().1;
+    let range = FeedRange::new("10", "30").unwrap();
+    let mut options = state.options.clone();
+    options.scope.ranges = vec![range.clone()];
+    let mut across = State::new(state.kind, state.source, options, state.settings);
+    across.export_id = state.export_id;
+    across.partition_key = state.partition_key;
+    across.group = Some(OfGroup::new(state.group.unwrap().place));
+    across.ranges = RangeSet::number([(range, None)]).unwrap();
+    let text = file::render(&across).unwrap();
+    let object = FilesScene::state_of("10-30");
+    scene.store.replace(&object, Some(&text));
+    scene.fill(60..100);
+    scene.start_and_stop(0..100);
+    scene.assert_exact(0..100);
+    assert!(
+        scene.look().unwrap().states["10-30"]
+            .group
+            .as_ref()
+            .unwrap()
+            .over
+    );
+}
+
+#[test]
+fn nothing_of_others_is_replaced_by_force() {
+    let scene = FilesScene::new(1);
+    let mut forced = scene.command("a");
+    let ended = fail(forced.arg("--force"), 2);
+    assert!(ended.stderr.contains("--force"), "{}", ended.stderr);
+    assert!(scene.store.objects().is_empty());
+}
