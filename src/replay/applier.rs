@@ -190,8 +190,8 @@ impl Applier {
         }
         self.commit()?;
         self.report_settled()?;
-        if !self.checkpoint.has_state() {
-            // No later run comes back to these changes.
+        if !self.checkpoint.has_state() && self.settled.is_none() {
+            // No later run comes back to these changes, nor another instance.
             let remaining = self.watermark.take_letters_after_gaps();
             self.letters.write(&remaining)?;
             self.letters.sync()?;

@@ -25,6 +25,8 @@ use crate::report::Report;
 
 /// For how long a lock is respected, as the SDKs write it into the lock.
 const LOCK: Duration = Duration::from_secs(30);
+/// How long before its end nothing is created any more.
+const LOCK_MARGIN: Duration = Duration::from_secs(3);
 /// Leases that are created at the same time.
 const CONCURRENCY: usize = 16;
 
@@ -72,10 +74,12 @@ pub(super) async fn bootstrap(store: &Store, source: &Source, report: &Report) -
             report.detail("the lock of the group was left behind, and is deleted");
             remove(store, left).await?;
         }
+        // Others respect the lock from when it was written on, which is no earlier.
+        let until = process::since_boot() + LOCK - LOCK_MARGIN;
         let Some(lock) = take_lock(store).await? else {
             continue;
         };
-        let created = create(store, source, group).await;
+        let created = create(store, source, group, until).await;
         remove(store, &lock).await?;
         let Some(created) = created? else {
             continue;
@@ -85,8 +89,14 @@ pub(super) async fn bootstrap(store: &Store, source: &Source, report: &Report) -
     }
 }
 
-/// Creates what the group lacks, while this instance has its lock. None if that has to be looked at again.
-async fn create(store: &Store, source: &Source, listed: Group) -> Result<Option<usize>> {
+/// Creates what the group lacks, while this instance has its lock, which is until then. None if that has to be looked at
+/// again.
+async fn create(
+    store: &Store,
+    source: &Source,
+    listed: Group,
+    until: Duration,
+) -> Result<Option<usize>> {
     let mut group = listed;
     let mut source = source.clone();
     let mut starts = Vec::new();
@@ -112,7 +122,10 @@ async fn create(store: &Store, source: &Source, listed: Group) -> Result<Option<
             }
         }
     }
-    let created = create_missing(store, &source, &group, &starts).await?;
+    let created = create_missing(store, &source, &group, &starts, until).await?;
+    let Some(created) = created else {
+        return Ok(None);
+    };
     let marker = marker(store.common())?;
     send(store, &marker, Send::Create).await?;
     Ok(Some(created))
@@ -184,13 +197,15 @@ fn parts_by_start(range: &FeedRange, starts: &[RangeStart]) -> Vec<(FeedRange, O
 }
 
 /// Creates a lease for each range that has none. Each has a position from the start: where it begins does not depend
-/// on when it is first read, nor, if that was decided before, on when it is created.
+/// on when it is first read, nor, if that was decided before, on when it is created. None is created after `until`: others
+/// may have replaced the lease by those of its parts since, and its range would be read again. None if that came first.
 async fn create_missing(
     store: &Store,
     source: &Source,
     group: &Group,
     starts: &[RangeStart],
-) -> Result<usize> {
+    until: Duration,
+) -> Result<Option<usize>> {
     let partitions = source.client.list_partitions(true).await?;
     let covered = group.leases.iter();
     let covered = covered.filter_map(|lease| range_of(lease, &partitions));
@@ -226,19 +241,16 @@ async fn create_missing(
         if lease.etag.is_none() {
             lease.etag = Some(source.start_of(&lease.range, partitions).await?);
         }
-        let until = process::since_boot() + LOCK;
-        match store.create(&lease, None, until).await? {
-            Created::Done(_) => Ok(()),
-            Created::Late => Err(anyhow!("the lease `{}` could not be created", lease.token)),
-        }
+        let created = store.create(&lease, None, until).await?;
+        anyhow::Ok(matches!(created, Created::Done(_)))
     };
-    stream::iter(new)
+    let created = stream::iter(new)
         .map(create)
         .buffer_unordered(CONCURRENCY)
-        .try_collect::<Vec<()>>()
+        .try_collect::<Vec<bool>>()
         .await
         .context("cannot create the leases of the group")?;
-    Ok(count)
+    Ok(created.iter().all(|done| *done).then_some(count))
 }
 
 /// Refuses a group whose leases this instance must not write.
