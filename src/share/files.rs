@@ -16,7 +16,7 @@ use super::tail::{Group, MAX_CONCURRENT, create_group, explain};
 use crate::cosmos::client::CosmosClient;
 use crate::cosmos::cursor::{FeedRequest, PageSource};
 use crate::count::count;
-use crate::error::ExitCode;
+use crate::error::{ExitCode, exit_code, with_further_hint};
 use crate::feed::{ChangeFeedStart, ContainerAddress, RecordForm, Scope};
 use crate::format::{Compression, Format, NewEncoder};
 use crate::job::{Connected, EVENTS, FilesOfGroup, GroupPlan, Watch, buffered_bytes};
@@ -29,6 +29,7 @@ use crate::report::Report;
 use crate::schema::TableForm;
 use crate::settings::TailPlan;
 use crate::signal::Shutdown;
+use crate::state::group_place::GroupPlace;
 use crate::state::model::{FrozenOptions, JobKind, Settings};
 
 /// States that are claimed at the same time.
@@ -129,7 +130,19 @@ pub(crate) async fn files(
     store.files = fed(place.place_id);
     shutdown.begin()?;
     let stop = shutdown.child_token();
-    if !create_group(&store, &read, &stop, report).await? {
+    let created = create_group(&store, &read, &stop, report).await;
+    let created = created.map_err(|error| match exists || exit_code(&error) != ExitCode::Usage {
+        true => error,
+        // Another start was faster, and says something else.
+        false => with_further_hint(
+            error,
+            format!(
+                "this start has begun the place in vain: delete `{}` before something else is written there",
+                GroupPlace::object_at(&plan.address)
+            ),
+        ),
+    });
+    if !created? {
         return Ok(shutdown.reason().unwrap_or(ExitCode::Interrupted));
     }
     let own = Arc::new(own.files(place, source.clone(), encoders(&source.client)));

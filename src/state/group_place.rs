@@ -60,6 +60,11 @@ impl GroupPlace {
         text.map(parse).transpose()
     }
 
+    /// The object that says so of the place at `address`, for people.
+    pub fn object_at(address: &Address) -> String {
+        address.of(&own_object(&address.of_all(), GROUP_FILE))
+    }
+
     /// Marks the place at `address` as that of this group. Returns what is there, which another instance may have written.
     ///
     /// # Errors

@@ -7,8 +7,10 @@ use cosmos_tail::feed::{FeedRange, RangeSet};
 use cosmos_tail::state::file;
 use cosmos_tail::state::model::State;
 use cosmos_tail::state::of_group::OfGroup;
+use nix::sys::signal::Signal;
 
-use super::files::{FilesScene, PREFIX};
+use super::files::{ADDRESS, FilesScene, PREFIX};
+use super::scene::Instance;
 use crate::command::{against, fail};
 use crate::leases::written::ago;
 use crate::store::{CallKind, Trouble};
@@ -228,4 +230,32 @@ fn nothing_of_others_is_replaced_by_force() {
     let ended = fail(forced.arg("--force"), 2);
     assert!(ended.stderr.contains("--force"), "{}", ended.stderr);
     assert!(scene.store.objects().is_empty());
+}
+
+/// Two instances are started at once, with one group and two places. One is paused when it has begun its place, until the other one
+/// has begun the group.
+#[test]
+fn a_place_that_was_begun_in_vain_is_named() {
+    const OTHER: &str = "az://lake/exports/others/";
+    let scene = FilesScene::new(1);
+    scene.fill(0..20);
+    scene.store.script(|_, call| {
+        let is_it = call.kind == CallKind::Put && call.name.ends_with("group.json");
+        is_it.then_some(Trouble::Pause)
+    });
+    let mut command = scene.altered("b", &[(ADDRESS, OTHER)]);
+    let mut b = Instance::start("b", &mut command, &scene.scene.printed);
+    assert!(b.is_paused_by(&scene.store));
+    scene.store.clear();
+    scene.start_and_stop(0..20);
+    b.signal(Signal::SIGCONT);
+    let ended = b.end();
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    for expected in [
+        format!("feeds the files at `{ADDRESS}`"),
+        format!("delete `{OTHER}_cosmos-tail/group.json`"),
+    ] {
+        assert!(ended.stderr.contains(&expected), "{}", ended.stderr);
+    }
+    scene.assert_exact(0..20);
 }
