@@ -23,8 +23,7 @@ settings! {
              last saved position are printed again. An object store gets it exactly once: the state of each range is there, \
              whoever reads it. An export needs --follow. A replay can apply a change again, but only on the condition \
              of what the target has, so that a late write of an instance that was paused cannot leave an older document. It needs \
-             --from-container and --follow, feeds one target, and has no --state, --snapshot, --dry-run, --speed, --since and \
-             --until.",
+             --from-container and --follow, and feeds one target.",
         )
         .requires("leases")
         .of(SHARING)
