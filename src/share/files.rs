@@ -1,10 +1,9 @@
 //! Files in an object store that instances write together.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -12,19 +11,18 @@ use super::instance::{Instance, Parts};
 use super::outlet::{Files, Outlet};
 use super::purpose::ensure_feeds_nothing_else;
 use super::source::Source;
-use super::tail::{Group, MAX_CONCURRENT, create_group, explain};
+use super::tail::{Group, create_group, explain, reader_options};
 use crate::cosmos::client::CosmosClient;
-use crate::cosmos::cursor::{FeedRequest, PageSource};
 use crate::count::count;
 use crate::error::{ExitCode, exit_code, with_further_hint};
 use crate::feed::{ChangeFeedStart, ContainerAddress, RecordForm, Scope};
 use crate::format::{Compression, Format, NewEncoder};
-use crate::job::{Connected, EVENTS, FilesOfGroup, GroupPlan, Watch, buffered_bytes};
+use crate::job::{Connected, EVENTS, FilesOfGroup, GroupPlan, Watch};
 use crate::leases::FilesPlace;
 use crate::monitor::{Begun, Monitor};
 use crate::objects::Address;
 use crate::observe::{Details, Observer, Observers, TailNotices};
-use crate::reader::{ReadEnd, Reader, ReaderOptions, concurrency};
+use crate::reader::Reader;
 use crate::report::Report;
 use crate::schema::TableForm;
 use crate::settings::TailPlan;
@@ -152,7 +150,7 @@ pub(crate) async fn files(
         rotate_interval: plan.settings.rotate_interval_ms.map(Duration::from_millis),
         checkpoint_bytes: plan.settings.checkpoint_bytes,
     };
-    let options = reader_options(&plan, &read)?;
+    let options = reader_options(&plan.settings, &read)?;
     let stop_reader = CancellationToken::new();
     let (events, received) = mpsc::channel(EVENTS);
     let client = Arc::clone(&source.client);
@@ -223,25 +221,6 @@ fn group_plan(
         settings: plan.settings.clone(),
         repair: plan.repair,
     }
-}
-
-fn reader_options(plan: &FilesPlan, source: &Source) -> Result<ReaderOptions> {
-    let settings = &plan.settings;
-    let page_size = NonZeroU32::new(settings.page_size).context("a page size of 0")?;
-    let concurrency = concurrency(Some(settings.concurrency.unwrap_or(MAX_CONCURRENT)));
-    Ok(ReaderOptions {
-        concurrency,
-        request: FeedRequest {
-            source: PageSource::Feed(plan.options.mode),
-            page_size,
-            partition_key: None,
-        },
-        retry_limit: settings.max_retries,
-        start: source.start,
-        end: ReadEnd::Never,
-        poll_interval: Duration::from_millis(settings.poll_interval_ms),
-        buffered_bytes: u32::try_from(buffered_bytes(concurrency))?,
-    })
 }
 
 fn observers<'a>(

@@ -34,9 +34,10 @@ use crate::settings::TailPlan;
 use crate::signal::{self, Shutdown};
 use crate::sink::{Sink, SinkOptions};
 use crate::state::file;
+use crate::state::model::Settings;
 
 /// The most ranges that are polled at the same time by default.
-pub(super) const MAX_CONCURRENT: u32 = 256;
+const MAX_CONCURRENT: u32 = 256;
 
 /// The group of an instance, and the container that it reads.
 #[derive(Debug)]
@@ -98,7 +99,7 @@ pub(crate) async fn tail(
         &failed,
     )?;
     drop(failed);
-    let options = reader_options(&plan, &read)?;
+    let options = reader_options(&plan.settings, &read)?;
     let stop_reader = CancellationToken::new();
     let (events, received) = mpsc::channel(EVENTS);
     let client = Arc::clone(&source.client);
@@ -179,14 +180,14 @@ fn sink_options(source: &Connected) -> SinkOptions {
     }
 }
 
-fn reader_options(plan: &TailPlan, source: &Source) -> Result<ReaderOptions> {
-    let settings = &plan.settings;
+/// How an instance reads what it prints or writes to files.
+pub(super) fn reader_options(settings: &Settings, source: &Source) -> Result<ReaderOptions> {
     let page_size = NonZeroU32::new(settings.page_size).context("a page size of 0")?;
     let concurrency = concurrency(Some(settings.concurrency.unwrap_or(MAX_CONCURRENT)));
     Ok(ReaderOptions {
         concurrency,
         request: FeedRequest {
-            source: PageSource::Feed(plan.mode),
+            source: PageSource::Feed(source.mode),
             page_size,
             partition_key: None,
         },
