@@ -70,6 +70,36 @@ fn a_lease_that_has_what_was_saved_is_not_ahead_whatever_its_lsn() {
     assert!(!scene.verify().stderr.contains("others have handled"));
 }
 
+/// The span of an upload that is gone is read again. The lease is behind it, which is not the work of others.
+#[test]
+fn what_the_store_has_lost_is_read_again_although_the_lease_is_beyond_it() {
+    let scene = FilesScene::new(1);
+    scene.fill(0..60);
+    let mut command = scene.altered("a", &[("4KiB", "64MiB"), ("300ms", "1h")]);
+    let a = scene.start_as("a", &mut command);
+    // A part is open, and the lease has the position behind it.
+    let is_saved = || {
+        let (_, state) = scene.look().unwrap().states.pop_first()?;
+        let group = state.group?;
+        let is_open = state.series.iter().any(|one| one.open.is_some());
+        let lease = scene.scene.stored()["0"]["ContinuationToken"].clone();
+        let at = state.ranges.first()?.position.as_ref()?.lsn?;
+        let is_there = group.saved.iter().any(|etag| lease == etag.as_str());
+        Some(is_open && is_there && at >= 60 && lease == format!("\"{at}\""))
+    };
+    scene.scene.wait_until(
+        || is_saved() == Some(true),
+        || format!("{:?}", scene.scene.stored()),
+    );
+    a.kill();
+    assert_eq!(scene.look().unwrap().numbers.len(), 0);
+    scene.store.lose_uploads();
+    scene.fill(60..100);
+    scene.start_and_stop(0..100);
+    scene.assert_exact(0..100);
+    assert!(!scene.verify().stderr.contains("others have handled"));
+}
+
 #[test]
 fn leases_that_are_gone_are_created_where_the_files_end() {
     let scene = FilesScene::new(2);
