@@ -4,6 +4,8 @@ use anyhow::{Result, anyhow};
 
 use super::super::committed::Committed;
 use super::super::export_files::ExportFiles;
+use super::super::orphans::{is_orphaned, marks_of};
+use super::super::seam::Destination as _;
 use super::super::shards::SHARDS_FILE;
 use super::super::table::{GROUP_FILE, STATE_FILE, own_object};
 use super::claim::{CLAIM, PlaceClaim};
@@ -79,6 +81,30 @@ impl Objects {
             }
         }
         Ok(())
+    }
+
+    /// The error for objects of an export in this listing whose mark is not there any more: nobody knows up to where they
+    /// have the changes.
+    pub(super) fn missing_mark(&self, listed: &[(String, u64)]) -> Result<Option<anyhow::Error>> {
+        let address = self.bucket.address();
+        let place = address.of_all();
+        let names = || listed.iter().map(|(name, _)| name.as_str());
+        let (marks, there) = match address.is_whole() {
+            true => marks_of(&place, names()),
+            false => (vec![self.own(STATE_FILE)], None),
+        };
+        let own = self.own("");
+        let is_own = |name: &&str| self.part_of(name).is_some() || name.starts_with(&own);
+        let Some(there) = there.or_else(|| names().find(is_own)) else {
+            return Ok(None);
+        };
+        for mark in &marks {
+            // It may have come since.
+            if self.bucket.length(mark)?.is_some() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(is_orphaned(&place, there, &marks)))
     }
 
     /// Whether the mark of another kind is there. A claim that was withdrawn is none, and a damaged one is one.
