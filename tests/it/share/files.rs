@@ -475,8 +475,18 @@ fn a_group_feeds_one_place_and_a_place_has_one_group() {
         ),
         (
             "--page-size",
-            "--compression=gzip",
-            "written with other options",
+            "--compression=gzip:1",
+            "are written with --compression none, not with --compression gzip:1",
+        ),
+        (
+            "--page-size",
+            "--format=csv",
+            "are written with --format jsonl, not with --format csv",
+        ),
+        (
+            "--page-size",
+            "--partition-by=hour",
+            "are written without --partition-by, not with --partition-by hour",
         ),
     ] {
         let mut command = scene.command("b");
@@ -495,6 +505,11 @@ fn a_group_feeds_one_place_and_a_place_has_one_group() {
         scene.reach(&mut changed).args(joined.split('\n'));
         let ended = fail(&mut changed, 2);
         assert!(ended.stderr.contains(why), "{why}: {}", ended.stderr);
+        let hint = match from {
+            "--page-size" => "or write in another way to another place, with another group",
+            _ => "hint: ",
+        };
+        assert!(ended.stderr.contains(hint), "{why}: {}", ended.stderr);
         command.arg("--version");
     }
     let mut printing = scene.scene.command("c");
