@@ -31,6 +31,7 @@ pub mod manifest;
 pub mod names;
 #[cfg(feature = "object-stores")]
 mod objects;
+mod orphans;
 mod output;
 pub mod owner;
 mod part;
@@ -52,6 +53,7 @@ pub use local::Local;
 pub(crate) use local::read_up_to;
 #[cfg(feature = "object-stores")]
 pub use objects::{Objects, PlaceClaim, StateElsewhere, state_elsewhere};
+pub use orphans::orphans_at;
 pub use output::Output;
 pub use part::{
     FileState, ManifestMark, PartId, Piece, ResumedPart, SeriesState, Upload, checksum_text,

@@ -424,6 +424,9 @@ impl Destination for Objects {
         if let Some(taken) = is_taken(&self.bucket)? {
             return Err(taken);
         }
+        if let Some(gone) = self.missing_mark(&listed)? {
+            return Err(gone);
+        }
         Err(with_hint(
             with_exit_code(
                 anyhow!("`{}` already exists", self.display_of(name)),
@@ -491,7 +494,11 @@ impl Destination for Objects {
 
     fn claim(&self, committed: &Committed<'_>) -> Result<()> {
         if self.is_claimed.load(Ordering::Relaxed) {
-            return self.check_claim();
+            self.check_claim()?;
+            if let Some(claiming) = &self.claiming {
+                claiming.renew(&self.bucket, self.process);
+            }
+            return Ok(());
         }
         let own = (self.process, &*self.container, self.extension);
         if let Some(claiming) = &self.claiming {

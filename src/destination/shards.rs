@@ -13,7 +13,10 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::output::Output;
-use super::table::{STATE_FILE, StateDirectory, Table, ensure_own, own_object, places, real};
+use super::table::{
+    SHARD, STATE_FILE, StateDirectory, Table, ensure_own, own_object, places, real,
+    shard_directories,
+};
 use crate::cli::shards::MAX_SHARDS;
 use crate::durable::{self, shown_path};
 use crate::error::{usage, with_hint};
@@ -71,6 +74,39 @@ impl Home {
             Self::Directory(own) => shown_path(&own.join(name)).to_string(),
             Self::Objects(address) => address.of(&own_object(address, name)),
         }
+    }
+
+    /// Whether the file or the object of this name is there.
+    fn has(&self, name: &str) -> Result<bool> {
+        Ok(match self {
+            Self::Directory(own) => durable::is_there(&own.join(name)),
+            Self::Objects(address) => objects::read(address, &own_object(address, name))?.is_some(),
+        })
+    }
+
+    /// What some shard has here, if one has begun.
+    fn first_shard(&self) -> Result<Option<String>> {
+        let own = match self {
+            Self::Directory(own) => own,
+            Self::Objects(address) => {
+                let listed = objects::list_in(address, &own_object(address, ""))?;
+                let mut names = listed.into_iter().map(|(name, _)| name);
+                let found = names.find(|name| name.starts_with(&shard_directories()));
+                return Ok(found.map(|name| address.of(&name)));
+            }
+        };
+        if !durable::is_there(own) {
+            return Ok(None);
+        }
+        for entry in fs::read_dir(own)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(std::ffi::OsStr::to_str);
+            let state = path.join(STATE_FILE);
+            if name.is_some_and(|name| name.starts_with(SHARD)) && durable::is_there(&state) {
+                return Ok(Some(shown_path(&state).to_string()));
+            }
+        }
+        Ok(None)
     }
 
     /// Creates the file or the object of this name, unless it exists. Returns what is there then, if it is something else.
@@ -220,6 +256,28 @@ impl Shards {
             None => Ok(()),
             Some(found) => self.ensure_same(&Self::parse(&found, self.home.clone())?),
         }
+    }
+
+    /// Checks that no shard has begun in a place that is not marked: its mark has been deleted, and it can be of another
+    /// plan.
+    ///
+    /// # Errors
+    ///
+    /// If one has, or any error of the system.
+    pub fn ensure_none_begun(&self) -> Result<()> {
+        let Some(begun) = self.home.first_shard()? else {
+            return Ok(());
+        };
+        let mark = self.home.display_of(SHARDS_FILE);
+        // Another shard may have marked it since, which is compared later.
+        if self.home.has(SHARDS_FILE)? {
+            return Ok(());
+        }
+        Err(usage(
+            format!("`{mark}` is gone, but `{begun}` is there"),
+            "run a shard that was begun there: it makes it again. For another plan, choose a new place, and let nothing \
+             delete what is beside it",
+        ))
     }
 
     /// Checks that a place that was found is the one of these shards.

@@ -129,9 +129,17 @@ pub fn range_of_state(name: &str) -> Option<&str> {
     (!range.contains('/')).then_some(range)
 }
 
+/// How the names of the objects of all shards begin that are not data.
+pub(super) fn shard_directories() -> String {
+    format!("{INSIDE}/{SHARD}")
+}
+
+/// How the names of the directories of shards begin.
+pub(super) const SHARD: &str = "shard-";
+
 /// The name of the directory of a shard, below the state directory of its table.
 pub fn shard_directory(shard: u32) -> String {
-    format!("shard-{shard:05}")
+    format!("{SHARD}{shard:05}")
 }
 
 impl StateDirectory {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use time::OffsetDateTime;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +21,7 @@ use super::timers::{interval, tick};
 use super::uncommitted::Uncommitted;
 use super::watch::{Watch, WatchEnd, watch_end};
 use super::{Connected, sample};
+use crate::clock;
 use crate::destination::{Destination, Kind, Recovery};
 use crate::error::ExitCode;
 use crate::failpoint;
@@ -31,7 +33,7 @@ use crate::reader::{self, ReadEnd, Reader, ReaderEvent, ReaderOptions, Shard};
 use crate::report::{PROGRESS_INTERVAL, Report};
 use crate::signal::{Reloads, Shutdown};
 use crate::sink::{PageToWrite, Seal, Sink};
-use crate::state::ledger::Ledger;
+use crate::state::ledger::{Ledger, OLDEST};
 use crate::state::model::{Settings, State};
 
 /// How often it is looked whether the time of open files has passed. The clock may jump, so that is not waited for.
@@ -103,6 +105,8 @@ pub(super) struct Coordinator<'a> {
     /// Whether files are finished when the time of their partition has passed.
     has_partitions: bool,
     destination: Arc<dyn Destination>,
+    /// When the latest commit ended, by the clock.
+    committed_at: OffsetDateTime,
 }
 
 impl<'a> Coordinator<'a> {
@@ -162,6 +166,7 @@ impl<'a> Coordinator<'a> {
             reloads: shutdown.reload_requests(),
             has_partitions: state.options.partition_by.is_some(),
             destination: Arc::clone(&job.destination),
+            committed_at: clock::now(),
         };
         this.committed(Committed {
             published: 0,
@@ -252,7 +257,10 @@ impl<'a> Coordinator<'a> {
                     }
                 }
                 () = self.reloads.next() => self.reload()?,
-                _ = progress_timer.tick() => self.observers.emit(&Event::Tick),
+                _ = progress_timer.tick() => {
+                    self.observers.emit(&Event::Tick);
+                    self.renew()?;
+                }
                 end = watch_end(&mut self.watch), if self.watch_end.is_none() => {
                     // Events that have arrived are still taken, until the reader has ended.
                     self.watch_end = Some(end);
@@ -451,7 +459,16 @@ impl<'a> Coordinator<'a> {
             .begin(&self.sink, seal, ends, known_lsns, |_| Ok(()))
     }
 
+    /// Commits what is committed once more, if that is a day old.
+    fn renew(&mut self) -> Result<()> {
+        match self.commit.is_idle() && clock::now() - self.committed_at >= OLDEST {
+            true => self.begin_commit(),
+            false => Ok(()),
+        }
+    }
+
     fn committed(&mut self, committed: Committed) {
+        self.committed_at = clock::now();
         let Committed {
             published,
             began,

@@ -9,7 +9,7 @@ use super::Connected;
 use super::options::encoders_of;
 use super::start::infer_layout;
 use crate::clock;
-use crate::destination::{Output, Place};
+use crate::destination::{Output, Place, orphans_at};
 use crate::error::usage;
 use crate::feed::{ContainerAddress, FeedRange, RecordForm};
 use crate::format::{Encoder, NewEncoder};
@@ -68,8 +68,16 @@ impl GroupPlan {
     pub(crate) async fn find(&self, connected: &Connected) -> Result<(GroupPlace, bool)> {
         let own = self.place(connected);
         let address = self.address.clone();
-        let found = blocking(move || GroupPlace::at(&address)).await?;
-        let Some(found) = found else {
+        let look = move || -> Result<Option<GroupPlace>> {
+            if let Some(found) = GroupPlace::at(&address)? {
+                return Ok(Some(found));
+            }
+            match orphans_at(&address)? {
+                Some(gone) => Err(gone),
+                None => Ok(None),
+            }
+        };
+        let Some(found) = blocking(look).await? else {
             return Ok((own, false));
         };
         own.ensure_same(&found, &self.address)?;

@@ -39,10 +39,18 @@ pub async fn shard(
     // Even of a share that is complete.
     let share = Share::of(&plan.file, plan.shard)?;
     if let Some(place) = &plan.place {
-        if let Some(found) = place.found()? {
-            place.shards.ensure_same(&found)?;
+        let found = place.found()?;
+        if let Some(found) = &found {
+            place.shards.ensure_same(found)?;
         }
-        if let Some(resumed) = begun(&plan, &place.own)? {
+        let resumed = begun(&plan, &place.own)?;
+        match (&found, &resumed) {
+            // Its state says of which plan the place is.
+            (None, Some(_)) => place.shards.mark()?,
+            (None, None) => place.shards.ensure_none_begun()?,
+            _ => {}
+        }
+        if let Some(resumed) = resumed {
             return resume(connect, resumed, monitor, report, shutdown).await;
         }
     }

@@ -300,15 +300,13 @@ async fn continue_from(
         check_position(range, &state.source.container_rid).with_context(cannot)?;
     }
     state.source.endpoint.clone_from(&connected.source.endpoint);
-    let differs = |own: String, given: String| {
+    let differs_so = |own: String, given: String, hint: &str| {
         let error = anyhow!("it is the state of a tail {own}, not {given}");
-        with_exit_code(
-            with_hint(
-                error,
-                "give the same options as before, or name another state",
-            ),
-            ExitCode::Usage,
-        )
+        with_exit_code(with_hint(error, hint), ExitCode::Usage)
+    };
+    let differs = |own: String, given: String| {
+        let hint = "give the same options as before, or name another state";
+        differs_so(own, given, hint)
     };
     let (then, now) = (&state.options, plan);
     if then.mode != now.mode {
@@ -320,7 +318,13 @@ async fn continue_from(
             Some(by) => format!("with --partition-by {}", by.name()),
             None => "without --partition-by".to_owned(),
         };
-        return Err(differs(text(then.partition_by), text(now.partition_by))).with_context(cannot);
+        let own = match then.partition_by {
+            Some(by) => format!("give --partition-by {}", by.name()),
+            None => "leave --partition-by out".to_owned(),
+        };
+        let hint = format!("{own}: its files stay as they are; for others, tail to a new place");
+        let (then, now) = (text(then.partition_by), text(now.partition_by));
+        return Err(differs_so(then, now, &hint)).with_context(cannot);
     }
     if then.scope != *scope {
         return Err(differs(of_scope(&then.scope), of_scope(scope))).with_context(cannot);

@@ -325,6 +325,7 @@ impl Bucket {
         let path = self.path(name);
         let store = self.once.clone();
         failpoint::call(step)?;
+        let replaces = matches!(mode, PutMode::Update(_));
         let put = wait(async move {
             let options = PutOptions::from(mode);
             store.put_opts(&path, bytes.into(), options).await
@@ -333,6 +334,12 @@ impl Bucket {
         Ok(match put {
             Ok(put) => PutOutcome::Done(put.e_tag.context("the store names no version")?),
             Err(Error::Precondition { .. } | Error::AlreadyExists { .. }) => PutOutcome::Conflict,
+            // S3 says so of an object that is to be replaced, and is gone.
+            Err(Error::NotFound { source, .. })
+                if replaces && !is_missing_container(&source.to_string()) =>
+            {
+                PutOutcome::Conflict
+            }
             // The service has refused it.
             Err(
                 error @ (Error::NotFound { .. }

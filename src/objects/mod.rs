@@ -23,4 +23,4 @@ pub use bucket::{Bucket, Found, PutOutcome, UploadedPiece};
 pub use object::ObjectAddress;
 #[cfg(feature = "object-stores")]
 pub use whole::bucket;
-pub use whole::{Created, create, list, list_in, may_exist, read, replace};
+pub use whole::{Created, create, create_where_possible, list, list_in, may_exist, read, replace};

@@ -73,6 +73,35 @@ pub fn read(address: &Address, name: &str) -> Result<Option<Vec<u8>>> {
 /// If it cannot be written, or it remains unknown whether it was.
 #[cfg(feature = "object-stores")]
 pub fn create(step: &'static str, address: &Address, name: &str, text: &[u8]) -> Result<Created> {
+    created(address, name, text, |bucket| {
+        bucket.put(step, name, text.to_vec(), None)
+    })
+}
+
+/// The same, and in place of whatever is there if the store says that it has no conditional writes.
+///
+/// # Errors
+///
+/// As of [`create`].
+#[cfg(feature = "object-stores")]
+pub fn create_where_possible(
+    step: &'static str,
+    address: &Address,
+    name: &str,
+    text: &[u8],
+) -> Result<Created> {
+    created(address, name, text, |bucket| {
+        bucket.put_where_possible(step, name, text.to_vec(), None)
+    })
+}
+
+#[cfg(feature = "object-stores")]
+fn created(
+    address: &Address,
+    name: &str,
+    text: &[u8],
+    put: impl Fn(&Bucket) -> Result<PutOutcome>,
+) -> Result<Created> {
     let bucket = bucket(address)?;
     let mut pause = FIRST_PAUSE;
     let mut unclear = None;
@@ -81,7 +110,7 @@ pub fn create(step: &'static str, address: &Address, name: &str, text: &[u8]) ->
             failpoint::pause(pause);
             pause *= 2;
         }
-        match bucket.put(step, name, text.to_vec(), None) {
+        match put(&bucket) {
             Ok(PutOutcome::Done(_)) => return Ok(Created::Done),
             Ok(PutOutcome::Conflict) => {}
             Ok(PutOutcome::Unclear(error)) => unclear = Some(error),
@@ -170,6 +199,21 @@ pub fn read(address: &Address, _name: &str) -> Result<Option<Vec<u8>>> {
 /// Always.
 #[cfg(not(feature = "object-stores"))]
 pub fn create(_: &'static str, address: &Address, _name: &str, _text: &[u8]) -> Result<Created> {
+    Err(unsupported(address))
+}
+
+/// Fails: this build has no object stores.
+///
+/// # Errors
+///
+/// Always.
+#[cfg(not(feature = "object-stores"))]
+pub fn create_where_possible(
+    _: &'static str,
+    address: &Address,
+    _name: &str,
+    _text: &[u8],
+) -> Result<Created> {
     Err(unsupported(address))
 }
 

@@ -494,7 +494,7 @@ impl Applier {
         let began = Instant::now();
         let letters = self.watermark.take_letters();
         self.letters.write(&letters)?;
-        if !self.checkpoint.has_state() && self.letters.series().is_some() {
+        if !self.checkpoint.has_state() && self.letters.are_objects() {
             self.letters.sync()?;
         }
         let committed = self

@@ -73,6 +73,11 @@ impl Checkpoint {
         {
             return Ok(false);
         }
+        if let Some(begun) = letters.claim() {
+            state.generation += 1;
+            state.letter_objects = Some(begun.clone());
+            file.commit(state)?;
+        }
         if let ReplaySource::Files(files) = source {
             for index in state.inputs.len()..=standing.position.input {
                 if let Some(input) = files.inputs.get(index) {

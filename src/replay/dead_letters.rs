@@ -170,9 +170,19 @@ impl DeadLetters {
         }
     }
 
-    /// What a state has to know of the objects, if letters go there.
+    /// Whether they go to an object store.
+    pub(super) fn are_objects(&self) -> bool {
+        self.objects.is_some()
+    }
+
+    /// What a state has to know of the objects.
     pub(super) fn series(&self) -> Option<&LetterSeries> {
-        self.objects.as_ref().map(LetterObjects::series)
+        self.objects.as_ref().and_then(LetterObjects::series)
+    }
+
+    /// What a state has to know of objects before the first of them is written, if [`sync`](Self::sync) does that.
+    pub(super) fn claim(&mut self) -> Option<&LetterSeries> {
+        self.objects.as_mut().and_then(LetterObjects::claim)
     }
 
     /// Refuses a file that another process writes. One that does not exist is not created.

@@ -20,7 +20,7 @@ use super::file_reader;
 use super::interpreter::Interpreter;
 use super::item_sender::ItemSender;
 use super::known_etags::KnownEtags;
-use super::letter_objects::LetterObjects;
+use super::letter_objects::{self, LetterObjects};
 use super::outcome;
 use super::own_writes::{self, OwnWrites};
 use super::position::InputPosition;
@@ -310,13 +310,16 @@ pub(super) fn open_letters(
     is_rehearsal: bool,
     report: &Report,
 ) -> Result<DeadLetters> {
+    let known = found.and_then(|state| state.letter_objects.as_ref());
     match &plan.dead_letter {
         Some(Location::Objects(place)) => {
-            let known = found.and_then(|state| state.letter_objects.as_ref());
-            let objects = LetterObjects::open(place, known, is_rehearsal)?;
+            let objects = LetterObjects::open(place, known, is_rehearsal, report)?;
             Ok(DeadLetters::of_objects((!is_rehearsal).then_some(objects)))
         }
         place => {
+            if let Some(known) = known.filter(|_| !is_rehearsal) {
+                letter_objects::close_elsewhere(known, report);
+            }
             let path = place.as_ref().and_then(Location::path);
             let committed = found.and_then(|state| state.dead_letters);
             DeadLetters::open(path, committed, is_rehearsal, report)

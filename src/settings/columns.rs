@@ -1,7 +1,7 @@
 //! Where the columns of an export come from, resolved and validated.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
@@ -17,7 +17,7 @@ use crate::durable::shown_path;
 use crate::error::{Annotate, ExitCode, usage};
 use crate::feed::ChangeFeedStart;
 use crate::format::Format;
-use crate::objects;
+use crate::objects::{self, Address};
 use crate::schema::{InferenceOptions, Schema, TableForm, TableLayout, file};
 use crate::state;
 use crate::state::model::{Settings, State};
@@ -26,7 +26,8 @@ use crate::state::model::{Settings, State};
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
 /// What `schema --diff` takes.
-const OF_DIFF: &str = "name the directory of an export, its state, or a file of columns";
+const OF_DIFF: &str =
+    "name the directory or the address of an export, its state, or a file of columns";
 
 /// The columns of an export: those that are known, and how to infer the rest.
 #[derive(Debug, Default)]
@@ -45,7 +46,7 @@ pub struct SchemaPlan {
     /// How the feed is read.
     pub settings: Settings,
     /// What to compare the documents with.
-    pub diff: Option<PathBuf>,
+    pub diff: Option<Location>,
     /// The query whose rows are sampled instead of documents.
     pub query: Option<QueryPlan>,
     /// Where to write the columns; none for standard output.
@@ -66,13 +67,23 @@ pub struct Compared {
 }
 
 impl Compared {
-    /// Reads the columns of `place`: a file of columns, or what names an export.
+    /// Reads the columns of `place`: a file or an object of columns, or what names an export.
     ///
     /// # Errors
     ///
     /// If it is neither, or the export has no columns.
-    pub fn read(place: &Path, without_system_fields: bool) -> Result<Self> {
-        let shown = shown_path(&place);
+    pub fn read(place: &Location, without_system_fields: bool) -> Result<Self> {
+        match place {
+            Location::Objects(address) => Self::read_objects(address, without_system_fields),
+            place => Self::read_path(
+                place.path().unwrap_or(Path::new("-")),
+                without_system_fields,
+            ),
+        }
+    }
+
+    fn read_path(place: &Path, without_system_fields: bool) -> Result<Self> {
+        let shown = shown_path(&place).to_string();
         let Some(path) = find_state(place)? else {
             return Err(usage(
                 format!("`{shown}` has no state of an export"),
@@ -80,19 +91,53 @@ impl Compared {
             ));
         };
         if !is_state(&path) {
-            return Ok(Self {
-                layout: TableLayout::Columns {
-                    schema: read_file(&path, OF_DIFF)?,
-                    without_system_fields,
-                },
-                inference: None,
-                // As an export with these columns would write them.
-                form: TableForm::NEWEST,
-                state: None,
-            });
+            let schema = read_file(&path, OF_DIFF)?;
+            return Ok(Self::of_columns(schema, without_system_fields));
         }
         let state = state::file::read(&path)
             .with_context(|| format!("cannot read the columns of `{}`", shown_path(&path)))?;
+        Self::of_state(state, &shown)
+    }
+
+    /// An address is that of an object, if there is one, or of an export.
+    fn read_objects(address: &Address, without_system_fields: bool) -> Result<Self> {
+        let shown = address.object();
+        let (parent, name) = address.split_name();
+        let cannot = || format!("cannot read the columns of `{shown}`");
+        let found = match name {
+            "" => None,
+            name => objects::read(&parent, name).with_context(cannot)?,
+        };
+        let text = match found {
+            Some(text) if text.starts_with(STATE_BEGINNING) => text,
+            Some(text) => {
+                let schema = parse(&text, &shown)?;
+                return Ok(Self::of_columns(schema, without_system_fields));
+            }
+            None => {
+                let object = state::state_object(address);
+                let stored = state::store_at(&object)?.load().with_context(cannot)?;
+                stored.ok_or_else(|| state::no_export_at(&object))?.text
+            }
+        };
+        let state = state::file::parse(&text).with_context(cannot)?;
+        Self::of_state(state, &address.to_string())
+    }
+
+    fn of_columns(schema: Schema, without_system_fields: bool) -> Self {
+        Self {
+            layout: TableLayout::Columns {
+                schema,
+                without_system_fields,
+            },
+            inference: None,
+            // As an export with these columns would write them.
+            form: TableForm::NEWEST,
+            state: None,
+        }
+    }
+
+    fn of_state(state: State, shown: &str) -> Result<Self> {
         if !state.options.format.has_columns() {
             return Err(usage(
                 format!("the files of the export in `{shown}` have no columns"),

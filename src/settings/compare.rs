@@ -11,7 +11,6 @@ use crate::cli::location::Location;
 use crate::cli::values::choice_name;
 use crate::destination::Output;
 use crate::feed::FeedMode;
-use crate::format::Compression;
 use crate::schema::{ColumnList, SampleSize, TableLayout};
 use crate::state::model::FrozenOptions;
 
@@ -24,17 +23,6 @@ pub(crate) fn mode(mode: FeedMode) -> String {
         FeedMode::LatestVersion => Mode::Latest,
         FeedMode::AllVersionsAndDeletes => Mode::All,
     })
-}
-
-/// The values of --compression.
-pub(super) fn compression(compression: Compression) -> String {
-    match compression {
-        Compression::None => "none".to_owned(),
-        Compression::Snappy => "snappy".to_owned(),
-        Compression::Lz4 => "lz4".to_owned(),
-        Compression::Gzip(level) => format!("gzip:{level}"),
-        Compression::Zstd(level) => format!("zstd:{level}"),
-    }
 }
 
 /// The values of --delimiter.

@@ -316,7 +316,9 @@ impl Given {
                     let given = text.escape_debug();
                     format!("with {flag} {own}, not with {flag} {given}")
                 }
-                Comparison::Absent => format!("without {flag}"),
+                Comparison::Absent => {
+                    format!("without {flag}, not with {}", typed_as(row, &text))
+                }
             };
             return Err(usage(
                 format!("the state is of an export {differs}"),
@@ -350,7 +352,9 @@ impl Given {
                 Comparison::Other(own) => {
                     format!("has {flag} {own}, not {flag} {}", text.escape_debug())
                 }
-                Comparison::Absent => format!("was made without {flag}"),
+                Comparison::Absent => {
+                    format!("was made without {flag}, not with {}", typed_as(row, &text))
+                }
             };
             return Err(usage(
                 format!("the plan {differs}"),
@@ -536,6 +540,14 @@ fn with_unit(row: &Row, text: String) -> String {
         .into_iter()
         .find(|(_, size)| bytes % size == 0)
         .map_or(text, |(unit, size)| format!("{}{unit}", bytes / size))
+}
+
+/// What was typed.
+fn typed_as(row: &Row, text: &str) -> String {
+    match row.form {
+        Form::Switch => row.flag(),
+        _ => format!("{} {}", row.flag(), text.escape_debug()),
+    }
 }
 
 fn wrong(row: &Row, origin: &Origin, reason: String) -> anyhow::Error {

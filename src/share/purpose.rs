@@ -7,6 +7,7 @@
 use anyhow::Result;
 
 use super::store::Store;
+use crate::destination::GROUP_FILE;
 use crate::error::usage;
 use crate::escape::escape_for_terminal;
 use crate::feed::ChangeFeedStart;
@@ -49,6 +50,11 @@ fn is_same(own: &Feeds, found: &Feeds) -> bool {
     }
 }
 
+/// Whether what is fed are the files there.
+fn is_at(feeds: &Feeds, address: &str) -> bool {
+    matches!(feeds, Feeds::Files(place) if place.address == address)
+}
+
 fn ensure_same(store: &Store, found: Option<&Purpose>) -> Result<()> {
     let name = escape_for_terminal(&store.prefix.name);
     let Some(found) = found else {
@@ -67,6 +73,12 @@ fn ensure_same(store: &Store, found: Option<&Purpose>) -> Result<()> {
                 escape_for_terminal(&describe_container(&own))
             ),
             HINT,
+        )),
+        Some(Feeds::Files(own)) if is_at(&found.feeds, &own.address) => Err(usage(
+            format!(
+                "the group `{name}` feeds {other}, but what said so there, `_cosmos-tail/{GROUP_FILE}`, is gone or another one"
+            ),
+            "restore it, if the store keeps what was deleted; otherwise write to a new place, with another group",
         )),
         Some(own) => Err(usage(
             format!(

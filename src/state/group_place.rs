@@ -109,13 +109,33 @@ impl GroupPlace {
             let (there, own) = (shown(&found.leases), shown(&self.leases));
             return Err(differs("the files of a group with the leases", there, own));
         }
-        let is_same = found.kind == self.kind
-            && found.records == self.records
-            && self.options.writes_as(&found.options);
-        if !is_same {
+        const ALIKE: &str = "all instances of a group write alike: give the same command and options as the first one; or \
+                             write in another way to another place, with another group";
+        let command = |place: &Self| match place.kind {
+            JobKind::Export => "`export`".to_owned(),
+            JobKind::Tail => "`tail`".to_owned(),
+        };
+        let lines = |place: &Self| match place.records {
+            Some(form) => form.to_string(),
+            None => "lines of another form".to_owned(),
+        };
+        let differs = if found.kind != self.kind {
+            Some((format!("by {}", command(found)), command(self)))
+        } else if found.records != self.records {
+            Some((format!("as {}", lines(found)), lines(self)))
+        } else {
+            self.options.differs_from(&found.options)
+        };
+        if let Some((there, own)) = differs {
+            let what = format!("the files at `{address}` are written {there}, not {own}");
+            return Err(usage(what, ALIKE));
+        }
+        if !self.options.writes_as(&found.options) {
             return Err(usage(
-                format!("the files at `{address}` are written with other options"),
-                "all instances of a group write alike: give the same command and options as the first one",
+                format!(
+                    "the files at `{address}` are written with other columns (--schema, --columns, --system-fields, --sample)"
+                ),
+                ALIKE,
             ));
         }
         Ok(())

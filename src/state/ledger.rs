@@ -5,11 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use time::OffsetDateTime;
 
 use super::claim::{Claimed, cannot_commit};
 use super::file;
 use super::model::State;
 use super::of_group::Span;
+use crate::clock;
 use crate::destination::{
     Destination, FileState, Inheritance, PartId, PartReceipt, Receipt, Recovery, SeriesState,
     Unsynced,
@@ -29,7 +31,12 @@ pub struct Ledger {
     unsynced: Vec<Unsynced>,
     /// Whether the stored state differs from this one.
     dirty: bool,
+    /// When it was stored last.
+    saved: OffsetDateTime,
 }
+
+/// How old a stored state becomes while its process runs: rules of a store that delete objects go by their age.
+pub const OLDEST: time::Duration = time::Duration::DAY;
 
 impl Ledger {
     /// A ledger over `state`, which is written with the first commit.
@@ -40,6 +47,7 @@ impl Ledger {
             claimed,
             unsynced: Vec::new(),
             dirty: true,
+            saved: clock::now(),
         }
     }
 
@@ -272,7 +280,7 @@ impl Ledger {
             self.dirty = true;
         }
         self.destination.check()?;
-        if self.dirty {
+        if self.dirty || clock::now() - self.saved >= OLDEST {
             self.save()?;
         }
         self.destination.check()?;
@@ -301,6 +309,7 @@ impl Ledger {
             None => self.state.generation += 1,
         }
         self.dirty = false;
+        self.saved = clock::now();
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use super::objects::ObjectState;
 use super::of_group::name_of_range;
 use super::store::StateStore;
 use crate::destination::{
-    Destination, Output, Place, STATE_FILE, Shards, at as at_path, own_object,
+    Destination, Output, Place, STATE_FILE, Shards, at as at_path, orphans_at, own_object,
 };
 #[cfg(feature = "object-stores")]
 use crate::destination::{Objects, StateElsewhere, state_elsewhere};
@@ -286,6 +286,9 @@ pub fn no_export_at(object: &ObjectAddress) -> anyhow::Error {
             ),
             format!("name that: {}", claim.of.resume()),
         );
+    }
+    if let Ok(Some(gone)) = orphans_at(address) {
+        return gone;
     }
     usage(
         format!("there is no export at `{address}`"),

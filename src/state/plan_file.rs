@@ -1,5 +1,7 @@
 //! A plan: what an export by many processes reads, written once and never changed.
 
+mod differences;
+
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, anyhow, ensure};

@@ -3,6 +3,7 @@
 
 mod careless;
 mod columns;
+mod deleted;
 mod expired;
 mod groups;
 mod partitioned;

@@ -190,7 +190,11 @@ fn what_contradicts_the_state_is_refused_with_both_values() {
             ", not with --delimiter ;",
         ),
         (vec!["--null", ""], "with --null NULL", ", not with --null "),
-        (vec!["--csv-safe"], "without --csv-safe", ""),
+        (
+            vec!["--csv-safe"],
+            "without --csv-safe",
+            ", not with --csv-safe",
+        ),
         (
             vec!["--sample", "all"],
             "with --sample 3",
@@ -199,7 +203,7 @@ fn what_contradicts_the_state_is_refused_with_both_values() {
         (
             vec!["--detect-timestamps"],
             "without --detect-timestamps",
-            "",
+            ", not with --detect-timestamps",
         ),
         (
             vec!["--system-fields", "drop"],
@@ -211,7 +215,16 @@ fn what_contradicts_the_state_is_refused_with_both_values() {
             "with --schema infer",
             ", not with --schema raw",
         ),
-        (vec!["--columns", "id"], "without --columns", ""),
+        (
+            vec!["--columns", "id"],
+            "without --columns",
+            ", not with --columns id",
+        ),
+        (
+            vec!["--partition-by", "hour"],
+            "without --partition-by",
+            ", not with --partition-by hour",
+        ),
     ] {
         let requests = gateway.total_requests();
         let refused = fail(resume(&gateway, &out).args(&given), 2);

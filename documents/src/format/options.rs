@@ -1,5 +1,7 @@
 //! The formats of files, and how each is compressed and written.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// The format of the files.
@@ -100,6 +102,19 @@ impl Compression {
     /// Whether nothing is compressed.
     pub fn is_none(&self) -> bool {
         *self == Self::None
+    }
+}
+
+/// As it is typed.
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Snappy => f.write_str("snappy"),
+            Self::Lz4 => f.write_str("lz4"),
+            Self::Gzip(level) => write!(f, "gzip:{level}"),
+            Self::Zstd(level) => write!(f, "zstd:{level}"),
+        }
     }
 }
 

@@ -4,6 +4,8 @@ use anyhow::{Result, anyhow};
 
 use super::super::committed::Committed;
 use super::super::export_files::ExportFiles;
+use super::super::orphans::{is_orphaned, marks_of};
+use super::super::seam::Destination as _;
 use super::super::shards::SHARDS_FILE;
 use super::super::table::{GROUP_FILE, STATE_FILE, own_object};
 use super::claim::{CLAIM, PlaceClaim};
@@ -14,9 +16,20 @@ impl Objects {
     /// Checks that the state knows of every manifest object: a state that was restored from a backup does not, and would
     /// write once more what has been published since. A manifest object has the number of the commit that sealed what it
     /// lists, so none is newer than the state.
+    ///
+    /// The commits by which starts made their ids known, before they had the place, do not count: meanwhile the process that had
+    /// it could commit under the same numbers to the state that this one was copied from. Each of them has added an id. What
+    /// such a commit has sealed itself is known.
     pub(super) fn ensure_explained(&self, committed: &Committed<'_>) -> Result<()> {
+        let announced = committed.claims.len().saturating_sub(1) as u64;
+        let generation = committed.generation.saturating_sub(announced);
+        let own: Vec<u64> = committed
+            .sealed
+            .iter()
+            .filter_map(|file| file.batch)
+            .collect();
         let below = self.own(MANIFEST);
-        let latest = format!("{below}{:010}.ndjson", committed.generation);
+        let latest = format!("{below}{generation:010}.ndjson");
         let later = self
             .bucket
             .list_after(below.trim_end_matches('/'), &latest)?;
@@ -26,7 +39,7 @@ impl Objects {
                 .and_then(|name| name.strip_suffix(".ndjson"));
             let number = number.filter(|number| number.len() == 10);
             let number: Option<u64> = number.and_then(|number| number.parse().ok());
-            number.is_some_and(|number| number > committed.generation)
+            number.is_some_and(|number| number > generation && !own.contains(&number))
         });
         match newer.next_back() {
             Some((newest, _)) => Err(with_hint(
@@ -79,6 +92,30 @@ impl Objects {
             }
         }
         Ok(())
+    }
+
+    /// The error for objects of an export in this listing whose mark is not there any more: nobody knows up to where they
+    /// have the changes.
+    pub(super) fn missing_mark(&self, listed: &[(String, u64)]) -> Result<Option<anyhow::Error>> {
+        let address = self.bucket.address();
+        let place = address.of_all();
+        let names = || listed.iter().map(|(name, _)| name.as_str());
+        let (marks, there) = match address.is_whole() {
+            true => marks_of(&place, names()),
+            false => (vec![self.own(STATE_FILE)], None),
+        };
+        let own = self.own("");
+        let is_own = |name: &&str| self.part_of(name).is_some() || name.starts_with(&own);
+        let Some(there) = there.or_else(|| names().find(is_own)) else {
+            return Ok(None);
+        };
+        for mark in &marks {
+            // It may have come since.
+            if self.bucket.length(mark)?.is_some() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(is_orphaned(&place, there, &marks)))
     }
 
     /// Whether the mark of another kind is there. A claim that was withdrawn is none, and a damaged one is one.

@@ -9,8 +9,10 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::clock;
 use crate::cosmos::backoff::Backoff;
 use crate::destination::{Committed, Holder};
 use crate::error::{ExitCode, with_exit_code, with_hint};
@@ -23,6 +25,8 @@ use crate::process;
 pub(super) const CLAIM: &str = "_cosmos-tail/claim.json";
 
 const FORMAT: &str = "cosmos-tail claim";
+
+const STEP: &str = "object.state";
 
 /// Attempts to write it.
 const ATTEMPTS: u32 = 6;
@@ -97,6 +101,12 @@ impl PlaceClaim {
         Ok(there.filter(|(there, _)| !there.withdrawn))
     }
 
+    fn text(&self) -> Result<Vec<u8>> {
+        let mut text = serde_json::to_vec(self)?;
+        text.push(b'\n');
+        Ok(text)
+    }
+
     /// The same, of one that was withdrawn too: another replaces it.
     fn read_any(bucket: &Bucket) -> Result<Option<(Self, String)>> {
         let Some(found) = bucket.get(CLAIM)? else {
@@ -119,7 +129,12 @@ pub(super) struct Claiming {
     own: StateElsewhere,
     /// The ids that the claim may have.
     known: Mutex<Vec<Uuid>>,
+    /// When this process wrote it last.
+    written: Mutex<OffsetDateTime>,
 }
+
+/// How old the object becomes while a process runs: rules that delete objects go by their age.
+const OLDEST: time::Duration = time::Duration::DAY;
 
 impl Claiming {
     /// The claim of an export whose state is there.
@@ -127,6 +142,26 @@ impl Claiming {
         Self {
             own,
             known: Mutex::default(),
+            written: Mutex::new(clock::now()),
+        }
+    }
+
+    /// Writes the claim of this process once more, if it is a day old: the same text, in place of the version that is there.
+    /// That it cannot be written is no error: it counts as it is.
+    pub(super) fn renew(&self, bucket: &Bucket, process: Uuid) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if clock::now() - *written < OLDEST {
+            return;
+        }
+        *written = clock::now();
+        drop(written);
+        let Ok(Some((own, version))) = PlaceClaim::read(bucket) else {
+            return;
+        };
+        if own.claim == process
+            && let Ok(text) = own.text()
+        {
+            bucket.put(STEP, CLAIM, text, Some(&version)).ok();
         }
     }
 
@@ -239,9 +274,7 @@ fn write(
     there: Option<(PlaceClaim, String)>,
     may_replace: impl Fn(&PlaceClaim) -> bool,
 ) -> Result<()> {
-    const STEP: &str = "object.state";
-    let mut text = serde_json::to_vec(claim)?;
-    text.push(b'\n');
+    let text = claim.text()?;
     let mut there = there;
     let mut last = None;
     let mut backoff = Backoff::default();

@@ -1,7 +1,5 @@
 //! The columns of CSV, Parquet and Arrow.
 
-use std::path::PathBuf;
-
 use crate::cli::Command;
 use crate::cli::choices::{SchemaSource, SystemFields};
 use crate::cli::location::Location;
@@ -12,7 +10,7 @@ use crate::schema::{ColumnList, SampleSize};
 use crate::settings::compare;
 use crate::settings::setting::{Comparison, Heading, Setting, settings};
 use crate::settings::table::export::TIMES;
-use crate::settings::value::{Value, choice, location, path, start};
+use crate::settings::value::{Value, choice, location, place, start};
 
 const PLANNERS: &[Command] = &[Command::Export, Command::Plan, Command::Schema];
 
@@ -115,11 +113,11 @@ settings! {
         .under(Heading::Columns)
         .in_full();
 
-    DIFF: PathBuf = Setting::new("diff", path("PLACE"))
+    DIFF: Location = Setting::new("diff", place("PLACE"))
         .help("Print what documents have that the columns of PLACE do not hold: a file of columns, or an export")
         .details(
             "PLACE is the directory of an export, its first file, its state, or a file of columns as `schema` prints \
-             them. An export names the container itself. The sample is what changed since the export began and \
+             them; in an object store, the address of any of them but the second. An export names the container itself. The sample is what changed since the export began and \
              since its last commit, beside the oldest documents.",
         )
         .conflicts(&["columns", "from"])

@@ -33,8 +33,8 @@ settings! {
         .defaults(&[(Command::Plan, DefaultValue::Described("none; Parquet: snappy"))])
         .frozen("compression")
         .compared(|frozen, compression| {
-            let own = compare::compression(frozen.options.compression);
-            Comparison::of(Some(own), &compare::compression(*compression))
+            let own = frozen.options.compression.to_string();
+            Comparison::of(Some(own), &compression.to_string())
         })
         .of(&[Command::Export, Command::Plan])
         .under(Heading::Files)

@@ -469,6 +469,55 @@ fn a_state_that_was_restored_from_a_backup_is_refused_wherever_it_is() {
 }
 
 #[test]
+fn what_is_listed_while_a_copy_of_the_state_takes_the_place_is_seen_whatever_its_number() {
+    let scene = scene(Sides::StateOnDisk);
+    let paused = pause_at(&scene, CallKind::Part);
+    let copy = read_state(&scene);
+    let ended = wake(&scene, paused);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let latest = read_state(&scene);
+    // As long as the copy looks for the first time, the process that was copied has listed nothing that the copy does not know.
+    let manifest = StoreScene::name("_cosmos-tail/manifest/");
+    let all = scene.store.objects().into_iter();
+    let listed: Vec<_> = all
+        .filter(|(name, _)| name.starts_with(&manifest))
+        .collect();
+    for (name, _) in &listed {
+        scene.store.replace(name, None);
+    }
+    restore_state(&scene, &copy);
+    scene.store.script(|_, call| {
+        let is_claim = call.kind == CallKind::Put && call.name.ends_with("/claim.json");
+        is_claim.then_some(Trouble::Pause)
+    });
+    let mut second = scene.begin();
+    assert!(scene.store.wait_until_paused(&mut second));
+    // Then it lists the object of its next commit, before it finds that it has lost the place.
+    let state: serde_json::Value = serde_json::from_slice(&copy).unwrap();
+    let next = state["state"]["generation"].as_u64().unwrap() + 1;
+    let name = format!("{manifest}{next:010}.ndjson");
+    scene.store.replace(&name, Some(&listed[0].1));
+    let before = scene.objects();
+    let ended = wake(&scene, second);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let told = "the state is older than the objects";
+    assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    // It gives the place back.
+    let mut after = scene.objects();
+    let claim = "_cosmos-tail/claim.json";
+    assert_ne!(after.get(claim), before.get(claim));
+    after.insert(claim.to_owned(), before[claim].clone());
+    assert!(after == before);
+    scene.store.replace(&name, None);
+    for (name, bytes) in &listed {
+        scene.store.replace(name, Some(bytes));
+    }
+    restore_state(&scene, &latest);
+    fill(&scene.container, 100..120);
+    scene.finish().unwrap();
+}
+
+#[test]
 fn a_start_beside_a_process_that_goes_on_says_so() {
     let scene = scene(Sides::Together);
     let paused = pause_at(&scene, CallKind::Part);

@@ -390,6 +390,41 @@ fn what_is_at_a_place_decides_who_may_write_there() {
     );
 }
 
+#[test]
+fn a_place_that_has_lost_its_mark_is_of_no_other_plan() {
+    const MARK: &str = "orders/_cosmos-tail/shards.json";
+
+    let scene = Scene::new(3, 120);
+    succeed(&mut scene.plan(PLAN, &[]));
+    let another = "az://lake/plans/another.json";
+    succeed(&mut scene.plan(another, &[]));
+    succeed(&mut scene.shard("0/2"));
+    let mark = scene.store.objects().remove(MARK).unwrap();
+    scene.store.replace(MARK, None);
+    let before = scene.store.objects();
+    let gone = "az://lake/orders/_cosmos-tail/shards.json` is gone";
+    let refuse = |command: &mut Command| {
+        let ended = fail(command, 2);
+        let there = "`az://lake/orders/_cosmos-tail/shard-00000/";
+        for told in [gone, there] {
+            assert!(ended.stderr.contains(told), "{told}: {}", ended.stderr);
+        }
+        assert!(scene.store.objects() == before, "{}", ended.stderr);
+    };
+    // One that the first plan never had, and one that it has and has not begun.
+    refuse(&mut scene.shard_of(another, PLACE, "5/6"));
+    refuse(&mut scene.shard("1/2"));
+    for more in [&[][..], &["--state", STATE]] {
+        refuse(scene.account().args(["export", "-o", PLACE]).args(more));
+    }
+    refuse(scene.account().args(["resume", PLACE]));
+    // A shard that was begun there knows of which plan it is.
+    succeed(&mut scene.shard("0/2"));
+    assert_eq!(scene.store.objects().remove(MARK), Some(mark));
+    succeed(&mut scene.shard("1/2"));
+    scene.judge();
+}
+
 /// The claim of a place whose state is on a disk.
 const CLAIM: &[u8] = br#"{"format":"cosmos-tail claim","export_id":"00000000-0000-4000-8000-000000000001","container":"orders",
 "extension":"jsonl","state":"/data/orders.json","claim":"00000000-0000-4000-8000-000000000002",

@@ -61,6 +61,13 @@ impl Scene {
     }
 
     fn run_with(&self, trouble: Trouble, at: usize) -> Ended {
+        let ended = self.run_to(trouble, at);
+        self.store.clear();
+        ended
+    }
+
+    /// The same; what is late by then may come while the next one runs.
+    fn run_to(&self, trouble: Trouble, at: usize) -> Ended {
         let mut puts = 0;
         self.store.script(move |_, call| {
             puts += usize::from(call.kind == CallKind::Put);
@@ -68,9 +75,13 @@ impl Scene {
         });
         let child = spawn(&mut self.resumable());
         self.store.set_victim(&child);
-        let ended = wait(child);
-        self.store.clear();
-        ended
+        wait(child)
+    }
+
+    fn state(&self) -> Value {
+        let text = std::fs::read(self.directory.path().join("state.json")).unwrap();
+        let state: Value = serde_json::from_slice(&text).unwrap();
+        state["state"].clone()
     }
 
     /// How often each document has a letter, by the number in it.
@@ -152,6 +163,82 @@ fn no_letter_is_lost_or_there_twice_after_a_crash_at_any_put() {
             scene.assert_each_once(&format!("{trouble:?} {at}"));
         }
     }
+}
+
+#[test]
+fn a_letter_that_arrives_when_its_process_is_dead_replaces_none_and_is_not_there() {
+    for at in [0, 2] {
+        for calls in 0..12 {
+            let scene = Scene::new();
+            let ended = scene.run_to(Trouble::KillLate(calls), at);
+            assert_eq!(ended.code, None, "{at}: {}", ended.stderr);
+            let ended = run(scene
+                .with_letters(&["--state", "state.json"])
+                .args(["--checkpoint-changes", "16"]));
+            assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+            scene.store.clear();
+            scene.assert_each_once(&format!("{at}, {calls} calls later"));
+        }
+    }
+}
+
+#[test]
+fn each_start_has_names_of_its_own_which_come_after_those_of_the_start_before() {
+    let scene = Scene::new();
+    let ended = scene.run_with(Trouble::KillAfter, 2);
+    assert_eq!(ended.code, None, "{}", ended.stderr);
+    let first = scene.store.objects();
+    let ended = run(&mut scene.resumable());
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let all = scene.store.objects();
+    let last = first.keys().next_back().unwrap();
+    // What was written and not committed says nothing, and the others are as they were.
+    for (name, bytes) in first.iter().filter(|(name, _)| *name != last) {
+        assert_eq!(all[name], *bytes, "{name}");
+    }
+    assert_eq!(all[last].split(|byte| *byte == b'\n').count(), 2);
+    let id = |name: &str| name.rsplit('-').nth(1).unwrap().to_owned();
+    let second: Vec<String> = all
+        .keys()
+        .filter(|name| !first.contains_key(*name))
+        .cloned()
+        .collect();
+    assert!(!second.is_empty());
+    assert!(second.iter().all(|name| id(name) > id(last)), "{second:?}");
+    let state = scene.state();
+    assert_eq!(state["letter_objects"]["objects"], json!(second.len()));
+}
+
+#[test]
+fn a_letter_that_a_crash_left_says_nothing_if_the_next_run_keeps_them_elsewhere() {
+    for elsewhere in [
+        &["--dead-letter", "refused.jsonl"][..],
+        &["--dead-letter", "az://lake/others/"],
+    ] {
+        let scene = Scene::new();
+        let ended = scene.run_with(Trouble::KillAfter, 0);
+        assert_eq!(ended.code, None, "{}", ended.stderr);
+        assert!(!scene.letters().is_empty());
+        let mut command = scene.replay("source.jsonl");
+        let ended = run(command.args(["--state", "state.json"]).args(elsewhere));
+        assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+        match elsewhere[1].ends_with('/') {
+            true => scene.assert_each_once("there"),
+            false => assert!(scene.letters().is_empty()),
+        }
+    }
+    // Whoever cannot reach that place any more is told.
+    let scene = Scene::new();
+    let ended = scene.run_with(Trouble::KillAfter, 0);
+    assert_eq!(ended.code, None, "{}", ended.stderr);
+    scene
+        .store
+        .script(|_, _| Some(Trouble::Refused(403, "AuthorizationPermissionMismatch")));
+    let mut command = scene.replay("source.jsonl");
+    command.args(["--state", "state.json", "--dead-letter", "refused.jsonl"]);
+    let told =
+        "-000001.jsonl`, if it is there, has letters of an earlier run that are not committed";
+    refuse(&mut command, 1, &["`az://lake/letters/dead-letters-", told]);
 }
 
 #[test]

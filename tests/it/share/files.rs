@@ -428,6 +428,40 @@ fn a_beginning_at_the_lease_is_found() {
 }
 
 #[test]
+fn a_place_whose_mark_was_deleted_is_begun_by_no_instance() {
+    let scene = FilesScene::new(1);
+    scene.fill(0..20);
+    scene.start_and_stop(0..20);
+    let refused = |told: &str| {
+        let before = scene.store.objects();
+        let ended = fail(&mut scene.command("b"), 2);
+        assert!(ended.stderr.contains(told), "{told}: {}", ended.stderr);
+        assert!(scene.store.objects() == before, "{told}");
+    };
+    let mark = format!("{PREFIX}_cosmos-tail/group.json");
+    let text = scene.store.objects().remove(&mark).unwrap();
+    scene.store.replace(&mark, None);
+    refused("_cosmos-tail/group.json` is gone");
+    // All of it, which is all that a rule for `_cosmos-tail/` leaves.
+    let mut kept = Vec::new();
+    for (name, bytes) in scene.store.objects() {
+        if name.starts_with(&format!("{PREFIX}_cosmos-tail/")) {
+            scene.store.replace(&name, None);
+            kept.push((name, bytes));
+        }
+    }
+    refused("but what said so there, `_cosmos-tail/group.json`, is gone");
+    // Restored, it goes on.
+    kept.push((mark, text));
+    for (name, bytes) in kept {
+        scene.store.replace(&name, Some(&bytes));
+    }
+    scene.fill(20..40);
+    scene.start_and_stop(0..40);
+    scene.judge(0..40).unwrap();
+}
+
+#[test]
 fn a_group_feeds_one_place_and_a_place_has_one_group() {
     let scene = FilesScene::new(1);
     scene.fill(0..20);
@@ -441,8 +475,18 @@ fn a_group_feeds_one_place_and_a_place_has_one_group() {
         ),
         (
             "--page-size",
-            "--compression=gzip",
-            "written with other options",
+            "--compression=gzip:1",
+            "are written with --compression none, not with --compression gzip:1",
+        ),
+        (
+            "--page-size",
+            "--format=csv",
+            "are written with --format jsonl, not with --format csv",
+        ),
+        (
+            "--page-size",
+            "--partition-by=hour",
+            "are written without --partition-by, not with --partition-by hour",
         ),
     ] {
         let mut command = scene.command("b");
@@ -461,6 +505,11 @@ fn a_group_feeds_one_place_and_a_place_has_one_group() {
         scene.reach(&mut changed).args(joined.split('\n'));
         let ended = fail(&mut changed, 2);
         assert!(ended.stderr.contains(why), "{why}: {}", ended.stderr);
+        let hint = match from {
+            "--page-size" => "or write in another way to another place, with another group",
+            _ => "hint: ",
+        };
+        assert!(ended.stderr.contains(hint), "{why}: {}", ended.stderr);
         command.arg("--version");
     }
     let mut printing = scene.scene.command("c");

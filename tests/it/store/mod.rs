@@ -64,6 +64,8 @@ pub(crate) enum Trouble {
     KillBefore,
     /// The process dies after the call has had its effect, without an answer.
     KillAfter,
+    /// The process dies, and the call has its effect when this many further calls have been answered.
+    KillLate(usize),
     /// The process is paused. The call has its effect, and is answered.
     Pause,
     /// The process is paused. The call has its effect when the script ends, and is not answered.

@@ -206,7 +206,7 @@ fn carry_out(shared: &Shared, request: &Request) -> (Option<Answer>, Option<Trou
     let answered = match trouble {
         Some(Trouble::Refused(status, code)) => Some(super::answers::refused(status, code)),
         Some(Trouble::Lost | Trouble::Hang | Trouble::KillBefore) => None,
-        Some(Trouble::Late(calls)) => {
+        Some(Trouble::Late(calls) | Trouble::KillLate(calls)) => {
             stored.late.push((number + calls, request.clone()));
             None
         }
@@ -222,7 +222,9 @@ fn carry_out(shared: &Shared, request: &Request) -> (Option<Answer>, Option<Trou
         None | Some(Trouble::Slow(_) | Trouble::Pause) => Some(answer(&mut stored, request, false)),
     };
     let signal = match trouble {
-        Some(Trouble::KillBefore | Trouble::KillAfter) => Some(Signal::SIGKILL),
+        Some(Trouble::KillBefore | Trouble::KillAfter | Trouble::KillLate(_)) => {
+            Some(Signal::SIGKILL)
+        }
         Some(Trouble::Pause | Trouble::PauseBefore) => Some(Signal::SIGSTOP),
         _ => None,
     };
