@@ -29,6 +29,26 @@ pub(super) struct LetterObjects {
     held: Vec<u8>,
 }
 
+/// An object of refused changes that is to be written.
+#[derive(Debug)]
+pub(super) struct LetterObject {
+    place: Address,
+    name: String,
+    text: Vec<u8>,
+}
+
+impl LetterObject {
+    /// Writes it. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// If the store refuses it, or does not answer.
+    pub(super) fn put(self) -> Result<()> {
+        objects::replace("object.manifest", &self.place, &self.name, &self.text)
+            .context("cannot write the dead letters")
+    }
+}
+
 impl LetterObjects {
     /// Those below `place`, which follow what a state `knows`.
     ///
@@ -60,18 +80,18 @@ impl LetterObjects {
         let next = letters.next();
         let left = objects::read(place, &next).context("cannot read the place of dead letters")?;
         if left.is_some() && !dry_run {
-            letters.put(&next, &heading(RecordForm::Changes))?;
+            let nothing = LetterObject {
+                place: place.clone(),
+                name: next,
+                text: heading(RecordForm::Changes),
+            };
+            nothing.put()?;
         }
         Ok(letters)
     }
 
     fn next(&self) -> String {
         name_of_letters(self.series.id, self.series.objects + 1)
-    }
-
-    fn put(&self, name: &str, text: &[u8]) -> Result<()> {
-        objects::replace("object.manifest", &self.place, name, text)
-            .context("cannot write the dead letters")
     }
 
     /// Takes letters, for the next object.
@@ -91,13 +111,24 @@ impl LetterObjects {
     ///
     /// If the store refuses it, or does not answer.
     pub(super) fn flush(&mut self) -> Result<()> {
-        if self.held.is_empty() {
-            return Ok(());
+        match self.take_next() {
+            Some(next) => next.put(),
+            None => Ok(()),
         }
-        let text = std::mem::take(&mut self.held);
-        self.put(&self.next(), &text)?;
+    }
+
+    /// What is held, as the next object; none if nothing is. Those after it are written once it is.
+    pub(super) fn take_next(&mut self) -> Option<LetterObject> {
+        if self.held.is_empty() {
+            return None;
+        }
+        let next = LetterObject {
+            place: self.place.clone(),
+            name: self.next(),
+            text: std::mem::take(&mut self.held),
+        };
         self.series.objects += 1;
-        Ok(())
+        Some(next)
     }
 
     /// What a state has to know of them.
