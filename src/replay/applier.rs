@@ -24,6 +24,7 @@ use super::pending::Pending;
 use super::position::{InputPosition, Standing};
 use super::replay_source::ReplaySource;
 use super::schedule;
+use super::settling::Settling;
 use super::together::Together;
 use super::unkeyed::Unkeyed;
 use super::watermark::Watermark;
@@ -87,8 +88,8 @@ pub(super) struct Applier {
     collisions: Collisions,
     letters: DeadLetters,
     checkpoint: Checkpoint,
-    /// Gets how many changes are done, each with its dead letter, if others keep the positions.
-    settled: Option<watch::Sender<u64>>,
+    /// Tells how many changes are done, if others keep the positions.
+    settling: Option<Settling>,
     monitor: Monitor,
     observer: Arc<ReplayObserver>,
     concurrency: WriteConcurrency,
@@ -142,7 +143,7 @@ impl Applier {
             source,
             letters,
             checkpoint,
-            settled: None,
+            settling: None,
             monitor,
         }
     }
@@ -155,7 +156,7 @@ impl Applier {
 
     /// Leaves the positions to others, who are told how many changes are done.
     pub(super) fn settling(mut self, settled: watch::Sender<u64>) -> Self {
-        self.settled = Some(settled);
+        self.settling = Some(Settling::new(settled));
         self
     }
 
@@ -189,8 +190,11 @@ impl Applier {
             self.stop(Stopped::Signal(code));
         }
         self.commit()?;
-        self.report_settled()?;
-        if !self.checkpoint.has_state() && self.settled.is_none() {
+        if let Some(settling) = &mut self.settling {
+            settling
+                .settle_all(&mut self.watermark, &mut self.letters)
+                .await?;
+        } else if !self.checkpoint.has_state() {
             // No later run comes back to these changes, nor another instance.
             let remaining = self.watermark.take_letters_after_gaps();
             self.letters.write(&remaining)?;
@@ -209,7 +213,7 @@ impl Applier {
         report.start_progress(self.source.done(self.watermark.position()).is_some())?;
         // From here on there is a state, whatever happens.
         self.commit()?;
-        let is_shared = self.settled.is_some();
+        let is_shared = self.settling.is_some();
         let stop = async {
             shutdown.requested().await;
             if is_shared {
@@ -221,7 +225,9 @@ impl Applier {
         loop {
             self.start_writes();
             self.check_caught_up();
-            self.report_settled()?;
+            if let Some(settling) = &mut self.settling {
+                settling.settle(&mut self.watermark, &mut self.letters)?;
+            }
             if self.writes.is_empty() && (!self.source_open || self.stopped.is_some()) {
                 break;
             }
@@ -236,6 +242,7 @@ impl Applier {
                 }
                 Some(ended) = self.writes.join_next() => self.ended(ended)?,
                 delivered = self.deliveries.recv(), if may_take => self.receive(delivered, shutdown),
+                kept = Settling::kept(&mut self.settling) => kept?,
                 _ = commit.tick() => self.commit()?,
                 _ = show.tick() => {
                     report.show_progress(&self.progress(), &mut rates);
@@ -250,7 +257,7 @@ impl Applier {
     /// than a request and the patience of a stop.
     async fn end_writes(&mut self) {
         self.writer.sender.stop.cancel();
-        if self.settled.is_some() {
+        if self.settling.is_some() {
             while self.writes.join_next().await.is_some() {}
         }
     }
@@ -491,6 +498,10 @@ impl Applier {
 
     /// Commits how far every change is done.
     fn commit(&mut self) -> Result<()> {
+        if let Some(settling) = &mut self.settling {
+            settling.is_due = true;
+            return Ok(());
+        }
         let began = Instant::now();
         let letters = self.watermark.take_letters();
         self.letters.write(&letters)?;
@@ -504,24 +515,6 @@ impl Applier {
             self.observer.observe(&ReplayEvent::Committed);
             self.monitor.committed(began, began.elapsed());
         }
-        Ok(())
-    }
-
-    /// Reports how many changes are done to those who keep the positions, once their dead letters are durable.
-    fn report_settled(&mut self) -> Result<()> {
-        let Some(settled) = &self.settled else {
-            return Ok(());
-        };
-        let done = self.watermark.done_through();
-        if *settled.borrow() == done {
-            return Ok(());
-        }
-        let letters = self.watermark.take_letters();
-        if !letters.is_empty() {
-            self.letters.write(&letters)?;
-        }
-        self.letters.sync()?;
-        settled.send_replace(done);
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use fs_err as fs;
 use serde_json::Value;
 
-use super::letter_objects::{LetterObjects, LetterSeries};
+use super::letter_objects::{LetterObject, LetterObjects, LetterSeries};
 use super::original::Original;
 use super::replay_source::SourceLocation;
 use crate::count::{exactly, was};
@@ -234,6 +234,11 @@ impl DeadLetters {
             }
         }
         Ok(())
+    }
+
+    /// What is to be written as an object, if letters go to a store: they are durable once it is.
+    pub(super) fn take_object(&mut self) -> Option<LetterObject> {
+        self.objects.as_mut()?.take_next()
     }
 
     /// Makes them durable. Returns the length of the file, if there is one.

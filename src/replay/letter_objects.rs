@@ -96,6 +96,33 @@ pub(super) struct LetterObjects {
     held: Vec<u8>,
 }
 
+/// An object of refused changes that is to be written.
+#[derive(Debug)]
+pub(super) struct LetterObject {
+    place: Address,
+    name: String,
+    text: Vec<u8>,
+}
+
+impl LetterObject {
+    /// Writes it. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// If the store refuses it, or does not answer.
+    pub(super) fn put(self) -> Result<()> {
+        let created = objects::create_where_possible(STEP, &self.place, &self.name, &self.text)
+            .context("cannot write the dead letters")?;
+        if let Created::Exists(_) = created {
+            bail!(
+                "another process has taken over the dead letters: `{}` is not of this one",
+                self.place.of(&self.name)
+            );
+        }
+        Ok(())
+    }
+}
+
 impl LetterObjects {
     /// New ones below `place`, after those that a state `knows`. In a dry run nothing is written.
     ///
@@ -156,20 +183,24 @@ impl LetterObjects {
     ///
     /// If the store refuses it, or does not answer.
     pub(super) fn flush(&mut self) -> Result<()> {
+        match self.take_next() {
+            Some(next) => next.put(),
+            None => Ok(()),
+        }
+    }
+
+    /// What is held, as the next object; none if nothing is. Those after it are written once it is.
+    pub(super) fn take_next(&mut self) -> Option<LetterObject> {
         if self.held.is_empty() {
-            return Ok(());
+            return None;
         }
-        let (name, text) = (self.series.next(), std::mem::take(&mut self.held));
-        let created = objects::create_where_possible(STEP, &self.place, &name, &text)
-            .context("cannot write the dead letters")?;
-        if let Created::Exists(_) = created {
-            bail!(
-                "another process has taken over the dead letters: `{}` is not of this one",
-                self.place.of(&name)
-            );
-        }
+        let next = LetterObject {
+            place: self.place.clone(),
+            name: self.series.next(),
+            text: std::mem::take(&mut self.held),
+        };
         self.series.objects += 1;
-        Ok(())
+        Some(next)
     }
 
     /// What a state has to know of them.

@@ -48,6 +48,7 @@ mod position;
 mod rehearsal;
 mod replay_source;
 mod schedule;
+mod settling;
 mod shared;
 mod shared_pages;
 mod source_item;

@@ -103,6 +103,11 @@ impl<P: Advance> Watermark<P> {
         std::mem::take(&mut self.letters)
     }
 
+    /// Whether there are any since that.
+    pub(super) fn has_letters(&self) -> bool {
+        !self.letters.is_empty()
+    }
+
     /// The remaining dead letters, of changes after a gap.
     pub(super) fn take_letters_after_gaps(&mut self) -> Vec<Vec<u8>> {
         let letters = self.open.iter_mut().filter_map(|open| open.letter.take());

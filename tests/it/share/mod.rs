@@ -16,6 +16,8 @@ mod files_soak;
 #[cfg(feature = "object-stores")]
 mod files_trouble;
 mod late;
+#[cfg(feature = "object-stores")]
+mod letters;
 mod limits;
 mod namesakes;
 mod replay;
