@@ -11,5 +11,6 @@ pub mod form;
 pub mod hashes;
 pub mod ignored;
 mod number;
+mod parts;
 pub mod text;
 mod written;
