@@ -19,6 +19,7 @@ use super::visitor::{Reading, Visitor};
 use crate::content::digest::{Bucket, Digest};
 use crate::content::form::Form;
 use crate::content::hashes::Name;
+use crate::content::texts::Texts;
 use crate::count::count;
 use crate::report::Report;
 
@@ -105,29 +106,29 @@ impl Comparison {
         selection: Selection,
         visitor: impl Fn(usize) -> V,
     ) -> Result<[V; 2]> {
-        self.read_by(&self.keyers, selection, visitor).await
-    }
-
-    /// The same with these keyers.
-    async fn read_by<V: Visitor>(
-        &self,
-        keyers: &[Arc<Keyer>; 2],
-        selection: Selection,
-        visitor: impl Fn(usize) -> V,
-    ) -> Result<[V; 2]> {
         let selection = Arc::new(selection);
-        let reading = |side: usize| Reading {
-            side: Arc::clone(&self.sides[side]),
-            keyer: Arc::clone(&keyers[side]),
-            selection: Arc::clone(&selection),
-            done: Arc::clone(&self.done[side]),
-            stop: self.stop.clone(),
-            documents: self.documents[side].load(Ordering::Relaxed),
-        };
+        let reading = |side| self.reading(side, &self.keyers, &selection);
         let source = reading(SOURCE).read(visitor(SOURCE));
         let target = reading(TARGET).read(visitor(TARGET));
         let (source, target) = tokio::try_join!(source, target)?;
         Ok([source, target])
+    }
+
+    /// One reading of a side.
+    pub(super) fn reading(
+        &self,
+        side: usize,
+        keyers: &[Arc<Keyer>; 2],
+        selection: &Arc<Selection>,
+    ) -> Reading {
+        Reading {
+            side: Arc::clone(&self.sides[side]),
+            keyer: Arc::clone(&keyers[side]),
+            selection: Arc::clone(selection),
+            done: Arc::clone(&self.done[side]),
+            stop: self.stop.clone(),
+            documents: self.documents[side].load(Ordering::Relaxed),
+        }
     }
 
     /// Reads everything, and returns the digests of the sides: of files by their texts, unless these differ in more
@@ -139,19 +140,14 @@ impl Comparison {
         if !by_text(SOURCE) || !by_text(TARGET) {
             return self.digests_by_content().await;
         }
-        let keyers = self.keyers.each_ref().map(|keyer| {
-            Arc::new(Keyer {
-                by_text: true,
-                ..(**keyer).clone()
-            })
-        });
-        match self.digests_of(&keyers, Some(Arc::default())).await {
+        match self.digests_by_text().await {
             Ok(digests) => {
                 // The documents of ranges that are unlike for another reason are read again anyhow.
                 let [source, target] = &digests;
                 let differing = source.records_unlike_by_content(target);
                 if differing <= self.memory.sorted {
                     report.detail("the sides were compared by their texts");
+                    self.knows_documents(&digests);
                     return Ok(digests);
                 }
                 report.detail("too many texts differ: the sides are read again, by their contents");
@@ -166,29 +162,29 @@ impl Comparison {
 
     /// The same, whatever the sides are.
     pub(super) async fn digests_by_content(&self) -> Result<[Digest; 2]> {
-        self.digests_of(&self.keyers, None).await
+        let coarse = |side| self.coarse(side, None);
+        let read = self.read(Selection::All, coarse).await?;
+        let digests = read.map(|coarse| coarse.digest.close());
+        self.knows_documents(&digests);
+        Ok(digests)
     }
 
-    async fn digests_of(
-        &self,
-        keyers: &[Arc<Keyer>; 2],
-        probe: Option<Arc<Probe>>,
-    ) -> Result<[Digest; 2]> {
-        let visitor = |side: usize| {
-            let filter = (!self.sides[side].is_container()).then_some(self.memory.filter);
-            Coarse {
-                side,
-                digest: Digest::new(self.keyers[side].buckets(), filter),
-                buffer: Form::default(),
-                probe: probe.clone(),
-            }
-        };
-        let read = self.read_by(keyers, Selection::All, visitor).await?;
-        let digests = read.map(|coarse| coarse.digest.close());
+    /// What makes the digest of a side.
+    pub(super) fn coarse(&self, side: usize, probe: Option<&Arc<Probe>>) -> Coarse {
+        let filter = (!self.sides[side].is_container()).then_some(self.memory.filter);
+        Coarse {
+            side,
+            digest: Digest::new(self.keyers[side].buckets(), filter),
+            texts: Some(Texts::default()),
+            buffer: Form::default(),
+            probe: probe.cloned(),
+        }
+    }
+
+    fn knows_documents(&self, digests: &[Digest; 2]) {
         for (digest, known) in digests.iter().zip(&self.documents) {
             known.store(digest.documents, Ordering::Relaxed);
         }
-        Ok(digests)
     }
 
     /// Compares the documents of these buckets one by one, in as many readings as the memory needs.

@@ -12,6 +12,7 @@ use super::visitor::Visitor;
 use crate::content::digest::{Bucket, Digest, Left};
 use crate::content::form::Form;
 use crate::content::hashes::Name;
+use crate::content::texts::Texts;
 use crate::error::with_hint;
 use crate::escape::escape_for_terminal;
 use crate::replay::SourceItem;
@@ -70,6 +71,8 @@ impl Kind {
 pub(super) struct Coarse {
     pub(super) side: usize,
     pub(super) digest: Digest,
+    /// The texts of all records; none if that is not all that there is to say about one.
+    pub(super) texts: Option<Texts>,
     pub(super) buffer: Form,
     /// If documents are taken by their texts.
     pub(super) probe: Option<Arc<Probe>>,
@@ -80,6 +83,10 @@ impl Visitor for Coarse {
         let document = record.document.as_deref();
         self.digest.bytes += document.map_or(0, <[u8]>::len) as u64;
         let left = keyer.left(&record, &mut self.buffer);
+        match (&mut self.texts, left) {
+            (Some(texts), Left::Content(text)) if record.is_text() => texts.add(text),
+            (texts, _) => *texts = None,
+        }
         if let (Some(probe), Left::Content(text)) = (&self.probe, left) {
             probe.take(self.side, record.name, text)?;
         }

@@ -5,21 +5,20 @@ use std::borrow::Cow;
 
 use anyhow::{Result, anyhow};
 use azure_data_cosmos_driver::models::PartitionKeyDefinition;
-use bytes::Bytes;
 use serde_json::Value;
-use smallvec::{SmallVec, smallvec};
 
 use crate::content::canonical::Content;
 use crate::content::digest::{Bucket, Left};
-use crate::content::form::{Form, write_string};
+use crate::content::form::Form;
 use crate::content::hashes::{Hashes, Name};
-use crate::content::text::kept_text;
+use crate::content::key::{Named, Values, Writing, hash_of_key, name_and_write, name_of};
 use crate::cosmos::epk::{hash_of_partition_key, key_text, no_value, partition_key};
 use crate::error::{usage, with_hint};
 use crate::feed::RecordForm;
-use crate::feed::page::{ItemRef, Member, Page, elements, members};
-use crate::render::change::{KeyPath, value_at};
+use crate::feed::page::{ItemRef, Page, elements};
+use crate::render::change::KeyPath;
 use crate::replay::{Action, Defect, Interpreter, Meaning, SourceItem};
+use crate::source::Text;
 
 /// Where documents are among the hashed keys.
 #[derive(Debug, Clone)]
@@ -58,6 +57,8 @@ pub(super) struct Keyed<'a> {
     pub(super) document: Option<Cow<'a, [u8]>>,
     /// What is compared of it, if that was written when its key was found.
     form: Option<&'a [u8]>,
+    /// Whether it would be a deletion if nothing said that it is a document.
+    is_marked: bool,
     /// Whether a container may have it in another range than that of its bucket: its key has a zero below zero, which some
     /// SDKs hash like any zero and some do not.
     pub(super) is_elsewhere: bool,
@@ -67,9 +68,6 @@ pub(super) struct Keyed<'a> {
     id: Cow<'a, [u8]>,
     key: Values<'a>,
 }
-
-/// The JSON texts of the values of a partition key. Most have one.
-type Values<'a> = SmallVec<[Cow<'a, [u8]>; 1]>;
 
 /// Which document, as a report names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,6 +109,11 @@ impl From<Defect> for Unusable {
 }
 
 impl Keyed<'_> {
+    /// Whether it is a document wherever its text is the record.
+    pub(super) fn is_text(&self) -> bool {
+        self.form.is_some() && !self.is_marked
+    }
+
     pub(super) fn address(&self) -> Address {
         let text = |json: &[u8]| String::from_utf8_lossy(json).into_owned();
         let values: Vec<String> = self.key.iter().map(|value| text(value)).collect();
@@ -130,7 +133,7 @@ impl Keyer {
     /// so what is compared of it is written there in one pass with its key.
     pub(super) fn record(
         &self,
-        json: &Bytes,
+        json: &Text<'_>,
         form: Option<RecordForm>,
         written: Option<&mut Form>,
         visit: impl FnOnce(Keyed<'_>) -> Result<()>,
@@ -144,7 +147,7 @@ impl Keyer {
             return visit(keyed).map(Ok);
         }
         if form == Some(RecordForm::Documents) && self.is_direct() {
-            let page = match Page::of_document(json.clone()) {
+            let page = match Page::of_document(json.to_bytes()) {
                 Ok(page) => page,
                 Err(error) => return Ok(Err(Defect::new(error.to_string()).into())),
             };
@@ -153,7 +156,7 @@ impl Keyer {
                 return visit(keyed).map(Ok);
             }
         }
-        self.meaning(self.interpreter.interpret(json, form), visit)
+        self.meaning(self.interpreter.interpret(&json.to_bytes(), form), visit)
     }
 
     /// The same for an item of a feed.
@@ -212,8 +215,7 @@ impl Keyer {
             Action::Put(document) => Some(Cow::Owned(document)),
             Action::Delete { .. } => None,
         };
-        let (values, key) = (values.collect(), &mut Vec::new());
-        let Some(keyed) = self.keyed(Cow::Owned(id), values, document, key) else {
+        let Some(keyed) = self.keyed(Cow::Owned(id), values.collect(), document) else {
             return Ok(Err(Defect::new("its partition key cannot be used").into()));
         };
         let origin = write.source;
@@ -222,9 +224,7 @@ impl Keyer {
 
     /// A document that is compared as it is; none if there is anything unusual about its id or its key.
     fn document<'a>(&self, document: &'a [u8]) -> Option<Keyed<'a>> {
-        let mut found = Found::of(&self.key_paths);
-        members(document).for_each(|member| found.take(member));
-        self.found(found, document, None, &mut Vec::new())
+        self.named(name_of(&self.hashes, &self.key_paths, document)?, document)
     }
 
     /// The same with what is compared of it, its text or its form; none also if it is not a document. If nothing says what it is, it is one if it
@@ -235,80 +235,45 @@ impl Keyer {
         is_undeclared: bool,
         form: &'a mut Form,
     ) -> Option<Keyed<'a>> {
-        if !self.by_text && !self.content.is_plain() {
-            return None;
-        }
-        let mut found = Found::of(&self.key_paths);
-        form.clear();
-        let (written, key): (&[u8], _) = if self.by_text {
-            let (joined, key) = form.with_key();
-            let kept = kept_text(document, joined, |member| found.take(member));
-            (kept.ok()?, key)
-        } else {
-            let written = form.write_object(document, true, |member| found.take(member));
-            written.ok()?;
-            let (written, key) = form.with_key();
-            (written, key)
+        let writing = match self.by_text {
+            true => Writing::Text,
+            false if self.content.is_plain() => Writing::Form,
+            false => return None,
         };
-        if is_undeclared && found.is_marked {
+        let named = name_and_write(&self.hashes, &self.key_paths, document, writing, form)?;
+        if is_undeclared && named.is_marked {
             return None;
         }
-        self.found(found, document, Some(written), key)
+        self.named(named, document)
     }
 
-    fn found<'a>(
-        &self,
-        found: Found<'a, '_>,
-        document: &'a [u8],
-        form: Option<&'a [u8]>,
-        key: &mut Vec<u8>,
-    ) -> Option<Keyed<'a>> {
-        /// The quotes belong to it.
-        const PLAIN_ID: std::ops::RangeInclusive<usize> = 3..=1025;
-        let id = found
-            .id
-            .filter(|id| id.first() == Some(&b'"') && PLAIN_ID.contains(&id.len()))?;
-        let document = Some(Cow::Borrowed(document));
-        let keyed = self.keyed(Cow::Borrowed(id), found.values, document, key)?;
-        Some(Keyed { form, ..keyed })
+    fn named<'a>(&self, named: Named<'a>, document: &'a [u8]) -> Option<Keyed<'a>> {
+        Some(Keyed {
+            bucket: self.bucket(named.name, &named.values)?,
+            name: named.name,
+            document: Some(Cow::Borrowed(document)),
+            form: named.written,
+            is_marked: named.is_marked,
+            is_elsewhere: named.has_negative_zero,
+            origin: None,
+            id: Cow::Borrowed(named.id),
+            key: named.values,
+        })
     }
 
-    /// `form` is space for the form of its key.
     fn keyed<'a>(
         &self,
         id: Cow<'a, [u8]>,
         values: Values<'a>,
         document: Option<Cow<'a, [u8]>>,
-        form: &mut Vec<u8>,
     ) -> Option<Keyed<'a>> {
-        form.clear();
-        let mut is_elsewhere = false;
-        for value in &values {
-            match value.first()? {
-                // The service, too, takes an object or an array for no value.
-                b'{' | b'[' => form.push(b'u'),
-                b'"' => write_string(value, form),
-                literal @ (b't' | b'f' | b'n') => form.push(*literal),
-                _ => {
-                    // A key is hashed as a double, whatever its text is.
-                    let number: f64 = std::str::from_utf8(value).ok()?.parse().ok()?;
-                    if !number.is_finite() {
-                        return None;
-                    }
-                    is_elsewhere |= number == 0.0 && number.is_sign_negative();
-                    let number = if number == 0.0 { 0.0 } else { number };
-                    form.push(b'd');
-                    form.extend_from_slice(&number.to_bits().to_be_bytes());
-                }
-            }
-        }
-        write_string(&id, form);
-        let name = self.hashes.name(form);
+        let (name, is_elsewhere) = hash_of_key(&self.hashes, &values, &id, &mut Vec::new())?;
         Some(Keyed {
             bucket: self.bucket(name, &values)?,
             name,
             document,
             form: None,
+            is_marked: false,
             is_elsewhere,
             origin: None,
             id,
@@ -343,41 +308,5 @@ impl Keyer {
         }
         self.content.write(document, buffer);
         Left::Content(self.hashes.content(buffer.bytes()))
-    }
-}
-
-/// The id and the partition key of a document, as far as its members were seen.
-struct Found<'a, 'k> {
-    paths: &'k [KeyPath],
-    id: Option<&'a [u8]>,
-    values: Values<'a>,
-    /// Whether it has the mark of a deletion.
-    is_marked: bool,
-}
-
-impl<'a, 'k> Found<'a, 'k> {
-    fn of(paths: &'k [KeyPath]) -> Self {
-        Self {
-            paths,
-            id: None,
-            values: smallvec![Cow::Borrowed(&b"{}"[..]); paths.len()],
-            is_marked: false,
-        }
-    }
-
-    fn take(&mut self, member: Member<'a>) {
-        if member.is_named("id") {
-            self.id = Some(member.value);
-        }
-        self.is_marked |= member.is_named("_deleted");
-        for (path, value) in self.paths.iter().zip(&mut self.values) {
-            if member.is_named(&path[0]) {
-                let found = match path.len() {
-                    1 => Some(member.value),
-                    _ => value_at(member.value, &path[1..]),
-                };
-                *value = Cow::Borrowed(found.unwrap_or(b"{}"));
-            }
-        }
     }
 }

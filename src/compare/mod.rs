@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! record or item ─► keyer: which document, what is left of it       keyed.rs, and `content`
-//!    │ first reading, of everything; of files by their texts        probe.rs
+//!    │ first reading, of everything; of files by their texts        texts.rs, probe.rs
 //!    ▼
 //!  digest of each side: sums of hashes by range of hashed keys       `content`
 //!    │ ranges that differ, or are uncertain
@@ -36,6 +36,7 @@ mod selection;
 mod settle;
 mod side;
 mod start;
+mod texts;
 mod visitor;
 
 pub use listing::{begin_report, list_container};

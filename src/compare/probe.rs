@@ -11,7 +11,7 @@ use crate::content::hashes::Name;
 
 /// One of so many documents is looked at, a power of two. It doubles whenever too many wait for the other side, so that those
 /// that are looked at are from everything that was read, however much that is.
-const ONE_OF: u64 = 256;
+const ONE_OF: u64 = 64;
 /// No more wait.
 const MAX_DOCUMENTS: usize = 1 << 14;
 /// So many differ before anything is concluded.

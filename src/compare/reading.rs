@@ -12,6 +12,9 @@ use crate::content::form::Form;
 use crate::replay::source_location;
 use crate::source::{self, Mark};
 
+/// How often to look for a stop, and to report progress.
+pub(super) const RECORDS: u64 = 256;
+
 impl Reading {
     /// Reads what is selected, and returns `visitor` with it.
     ///
@@ -30,8 +33,6 @@ impl Reading {
     }
 
     fn read_files<V: Visitor>(self, mut visitor: V) -> Result<V> {
-        /// How often to look for a stop, and to report progress.
-        const RECORDS: u64 = 256;
         let Place::Files { inputs, .. } = &self.side.place else {
             return Ok(visitor);
         };
@@ -44,14 +45,10 @@ impl Reading {
                 ..(*self.keyer).clone()
             };
             let mut reader = source::open(input, Mark::default())?;
-            while let Some(record) = reader.next()? {
+            while let Some(record) = reader.next_passing()? {
                 records += 1;
                 if records % RECORDS == 0 {
-                    self.done.documents.fetch_add(RECORDS, Ordering::Relaxed);
-                    self.done
-                        .bytes
-                        .store(before + record.raw_end, Ordering::Relaxed);
-                    anyhow::ensure!(!self.stop.is_cancelled(), "stopped");
+                    self.reads(RECORDS, before + record.raw_end)?;
                 }
                 let written = self.selection.is_all().then_some(&mut form);
                 let visited = keyer.record(&record.json, record.form, written, |keyed| {
@@ -67,5 +64,17 @@ impl Reading {
         }
         self.done.bytes.store(before, Ordering::Relaxed);
         Ok(visitor)
+    }
+
+    /// So many more documents were read, and so many bytes of the side.
+    ///
+    /// # Errors
+    ///
+    /// If it is to stop.
+    pub(super) fn reads(&self, documents: u64, bytes: u64) -> Result<()> {
+        self.done.documents.fetch_add(documents, Ordering::Relaxed);
+        self.done.bytes.store(bytes, Ordering::Relaxed);
+        anyhow::ensure!(!self.stop.is_cancelled(), "stopped");
+        Ok(())
     }
 }

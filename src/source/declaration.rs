@@ -38,12 +38,18 @@ pub(crate) fn heading(form: RecordForm) -> Vec<u8> {
 }
 
 /// What `line` declares, if it is such a line.
-fn declared_by(line: &Bytes) -> Option<RecordForm> {
+fn declared_by(line: &[u8]) -> Option<RecordForm> {
     if line.len() > MAX_HEADING || line.first() != Some(&b'{') {
         return None;
     }
     let heading: Heading = serde_json::from_slice(line).ok()?;
     Some(heading.declared.records)
+}
+
+/// Whether `line` declares something.
+#[inline]
+pub(super) fn declares(line: &[u8]) -> bool {
+    line.len() <= MAX_HEADING && declared_by(line).is_some()
 }
 
 /// The user's own declaration, as messages name it.
@@ -139,14 +145,20 @@ impl Declarations {
         self.declared.as_ref().map(|declared| declared.form)
     }
 
+    /// The next record declares nothing.
+    #[inline]
+    pub(super) fn none_declares(&mut self) {
+        self.has_undeclared |= self.declared.is_none();
+    }
+
     /// Whether `record` of the input called `input` is none, but declares what the following ones are.
     ///
     /// # Errors
     ///
     /// If it contradicts what is declared.
-    pub(super) fn take(&mut self, record: &Bytes, input: &str) -> Result<bool> {
+    pub(super) fn take(&mut self, record: &[u8], input: &str) -> Result<bool> {
         let Some(form) = declared_by(record) else {
-            self.has_undeclared |= self.declared.is_none();
+            self.none_declares();
             return Ok(false);
         };
         let heading = Declaration {
@@ -172,11 +184,11 @@ mod tests {
         for form in [RecordForm::Documents, RecordForm::Changes] {
             let line = heading(form);
             assert_eq!(line.last(), Some(&b'\n'));
-            assert_eq!(declared_by(&Bytes::from(line)), Some(form));
+            assert_eq!(declared_by(&line), Some(form));
         }
         // As a program leaves it that spells JSON in its own way.
         let spaced = " {\"cosmos-tail\": {\n \"records\" : \"changes\"}} ".trim();
-        assert_eq!(declared_by(&Bytes::from(spaced)), Some(RecordForm::Changes));
+        assert_eq!(declared_by(spaced.as_bytes()), Some(RecordForm::Changes));
         for other in [
             r#"{"cosmos-tail":{"records":"changes"},"id":"1"}"#,
             r#"{"cosmos-tail":{"records":"changes","id":"1"}}"#,
@@ -185,7 +197,7 @@ mod tests {
             r#"{"cosmos-tail":{"records":"changes"}} {}"#,
             r#"{"id":"1","cosmos-tail":{"records":"changes"}}"#,
         ] {
-            assert_eq!(declared_by(&Bytes::from(other)), None, "{other}");
+            assert_eq!(declared_by(other.as_bytes()), None, "{other}");
         }
     }
 }

@@ -6,19 +6,27 @@ use anyhow::{Result, bail};
 use bytes::Bytes;
 
 use super::arrangement::BYTE_ORDER_MARK;
-use super::declaration::Declarations;
+use super::declaration::{Declarations, declares};
 use super::framer::MAX_VALUE;
 use super::opened::{Opened, broken};
-use super::record::{Mark, Record, RecordReader};
+use super::record::{Mark, Passing, Record, RecordReader, Text};
+use crate::feed::page::first_line;
 
 /// The longest line that is read, in bytes.
 const MAX_LINE: u64 = MAX_VALUE as u64;
+
+/// After so many lines that are not kept it is found out anew how much was read before decompression.
+const LINES: u64 = 64;
 
 /// Reads lines, and skips empty ones.
 pub(super) struct JsonLines {
     opened: Opened,
     mark: Mark,
     declarations: Declarations,
+    /// Bytes of the buffer that are gone once the next line is asked for.
+    passed: usize,
+    /// How many bytes before decompression were read, a few lines ago.
+    raw: u64,
 }
 
 impl JsonLines {
@@ -28,11 +36,14 @@ impl JsonLines {
             opened,
             mark,
             declarations,
+            passed: 0,
+            raw: 0,
         }
     }
 
     /// The next line that is not empty.
     pub(super) fn line(&mut self) -> Result<Option<Record>> {
+        self.pass();
         loop {
             let number = self.mark.line + 1;
             let (mut json, read) = match self.buffered()? {
@@ -64,19 +75,29 @@ impl JsonLines {
 }
 
 impl JsonLines {
-    /// The next line, if all of it is in the buffer, without whitespace at its end; and its bytes with it.
-    fn buffered(&mut self) -> Result<Option<(Bytes, usize)>> {
+    /// The line that was looked at last is read.
+    fn pass(&mut self) {
+        self.opened.bytes.consume(std::mem::take(&mut self.passed));
+    }
+
+    /// The next line, if all of it is in the buffer, without whitespace at its end; and how many bytes it has with it.
+    fn line_in_buffer(&mut self) -> Result<Option<(&[u8], usize)>> {
         let buffer = match self.opened.bytes.fill_buf() {
             Ok(buffer) => buffer,
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(None),
             Err(error) => return Err(broken(&self.opened.name, error)),
         };
-        let Some(end) = memchr::memchr(b'\n', buffer) else {
+        Ok(first_line(buffer))
+    }
+
+    /// A copy of it.
+    fn buffered(&mut self) -> Result<Option<(Bytes, usize)>> {
+        let Some((line, read)) = self.line_in_buffer()? else {
             return Ok(None);
         };
-        let json = Bytes::copy_from_slice(buffer[..end].trim_ascii_end());
-        self.opened.bytes.consume(end + 1);
-        Ok(Some((json, end + 1)))
+        let json = Bytes::copy_from_slice(line);
+        self.opened.bytes.consume(read);
+        Ok(Some((json, read)))
     }
 
     /// The same of a line that is longer, or the last one; none at the end.
@@ -109,6 +130,35 @@ impl RecordReader for JsonLines {
             }
         }
         Ok(None)
+    }
+
+    fn next_passing(&mut self) -> Result<Option<Passing<'_>>> {
+        self.pass();
+        // What is unusual about a line or its place is found out with a copy of it.
+        let is_first = self.mark.offset == 0;
+        let line = self.line_in_buffer()?;
+        let line = line.filter(|(text, _)| !is_first && !text.is_empty() && !declares(text));
+        let Some((length, read)) = line.map(|(text, read)| (text.len(), read)) else {
+            return Ok(self.next()?.map(Passing::from));
+        };
+        self.mark = Mark {
+            offset: self.mark.offset + read as u64,
+            line: self.mark.line + 1,
+            within: None,
+        };
+        if self.mark.line % LINES == 0 {
+            self.raw = self.opened.blocks.raw_at(self.mark.offset);
+        }
+        self.declarations.none_declares();
+        self.passed = read;
+        let buffer = self.opened.bytes.fill_buf();
+        let buffer = buffer.map_err(|error| broken(&self.opened.name, error))?;
+        Ok(Some(Passing {
+            json: Text::Read(&buffer[..length]),
+            form: self.declarations.form(),
+            end: self.mark,
+            raw_end: self.raw,
+        }))
     }
 }
 

@@ -59,4 +59,4 @@ pub use letters::name_of_letters;
 pub(crate) use messages::Messages;
 pub use open::{open, read_json};
 pub use parquet::ParquetRows;
-pub use record::{Mark, Record, RecordReader, Within};
+pub use record::{Mark, Passing, Record, RecordReader, Text, Within};

@@ -1,5 +1,7 @@
 //! Records, and their positions in an input.
 
+use std::ops::Deref;
+
 use anyhow::Result;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -47,6 +49,61 @@ pub struct Record {
     pub raw_end: u64,
 }
 
+/// A document or change that is not kept: its text may be where the reader has it.
+#[derive(Debug)]
+pub struct Passing<'a> {
+    /// As in a [`Record`].
+    pub json: Text<'a>,
+    /// As in a [`Record`].
+    pub form: Option<RecordForm>,
+    /// As in a [`Record`].
+    pub end: Mark,
+    /// As in a [`Record`], or a little less.
+    pub raw_end: u64,
+}
+
+/// The text of a record.
+#[derive(Debug, Clone)]
+pub enum Text<'a> {
+    /// In the buffer of its reader.
+    Read(&'a [u8]),
+    /// In memory of its own.
+    Own(Bytes),
+}
+
+impl Deref for Text<'_> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Read(text) => text,
+            Self::Own(text) => text,
+        }
+    }
+}
+
+impl Text<'_> {
+    /// The text, in memory of its own.
+    pub fn to_bytes(&self) -> Bytes {
+        match self {
+            Self::Read(text) => Bytes::copy_from_slice(text),
+            Self::Own(text) => text.clone(),
+        }
+    }
+}
+
+impl From<Record> for Passing<'_> {
+    fn from(record: Record) -> Self {
+        Self {
+            json: Text::Own(record.json),
+            form: record.form,
+            end: record.end,
+            raw_end: record.raw_end,
+        }
+    }
+}
+
 /// Reads the records of one input, in their order.
 pub trait RecordReader: Send {
     /// The next record; none at the end.
@@ -55,4 +112,13 @@ pub trait RecordReader: Send {
     ///
     /// If the input cannot be read further. Nothing is known about the rest of it.
     fn next(&mut self) -> Result<Option<Record>>;
+
+    /// The next record, for whoever looks at one after the other and keeps none: it is copied only where it has to be.
+    ///
+    /// # Errors
+    ///
+    /// As [`RecordReader::next`].
+    fn next_passing(&mut self) -> Result<Option<Passing<'_>>> {
+        Ok(self.next()?.map(Passing::from))
+    }
 }

@@ -12,7 +12,7 @@ use super::hashes::{Hashes, Name};
 pub type Bucket = u32;
 
 /// The digest of a side.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Digest {
     ranges: Vec<Range>,
     /// What was seen of files.
@@ -173,7 +173,7 @@ const LINE: usize = 8;
 /// A filter of names: it may take a name that it has not seen for one that it has, never the other way round.
 ///
 /// A name has one line, which is in the cache as a whole, and a bit in each of its words.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Seen {
     lines: Vec<[u64; LINE]>,
 }

@@ -10,6 +10,14 @@ use super::span::{Item, OwnMembers, Span};
 /// What an envelope in a file may hold beside the service's own members.
 const NAMES_BESIDE: [&str; 3] = ["range", "reason", "origin"];
 
+/// The first line of `buffer`, without whitespace at its end, and how many bytes it has with its line feed; none if it does
+/// not end there.
+#[inline(never)]
+pub fn first_line(buffer: &[u8]) -> Option<(&[u8], usize)> {
+    let end = memchr::memchr(b'\n', buffer)?;
+    Some((buffer[..end].trim_ascii_end(), end + 1))
+}
+
 impl Page {
     /// A page with the one item in `line`, which is a document, whatever its members. Whitespace around it is
     /// ignored.

@@ -44,6 +44,7 @@ mod tests;
 
 pub use error::{Fault, PageError, PageErrorKind};
 pub use item::{ItemRef, write_line};
+pub use line::first_line;
 pub use members::{Elements, Member, Members, elements, members};
 pub use metadata::{Metadata, OperationType};
 pub use parse::{Page, checked};
