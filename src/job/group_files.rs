@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Result, anyhow};
+use tokio::sync::Semaphore;
 
 use super::Connected;
-use super::options::encoders_of;
+use super::options::{ENCODER_MEMORY, encoders_of};
 use super::start::infer_layout;
 use crate::clock;
 use crate::destination::{Output, Place};
@@ -16,6 +17,7 @@ use crate::format::{Encoder, NewEncoder};
 use crate::objects::Address;
 use crate::report::Report;
 use crate::signal::Shutdown;
+use crate::sink::Together;
 use crate::state::group_place::GroupPlace;
 use crate::state::model::{FrozenOptions, JobKind, Settings, State};
 use crate::state::{StateAt, open, own_state, ranges_at, state_of_range};
@@ -29,7 +31,16 @@ pub(crate) struct GroupFiles {
     encoders: Arc<NewEncoder>,
     /// Whether uploads that the store has removed are read again.
     pub(super) repair: bool,
+    /// The sinks of all ranges.
+    pub(super) writers: Arc<Together>,
+    /// Bounds the commits under way: each has a thread.
+    pub(super) commits: Arc<Semaphore>,
 }
+
+/// Threads that write what was read. None of them waits for a lease.
+const WRITERS: usize = 8;
+/// Commits under way.
+const COMMITS: usize = 32;
 
 /// What an instance was asked to write.
 pub(crate) struct GroupPlan {
@@ -122,12 +133,16 @@ impl GroupPlan {
     }
 
     /// What the instance writes to that place. `encoders` are those of a tail.
+    ///
+    /// # Errors
+    ///
+    /// If a thread cannot be started.
     pub(crate) fn files(
         self,
         place: GroupPlace,
         connected: Connected,
         encoders: Option<Box<NewEncoder>>,
-    ) -> GroupFiles {
+    ) -> Result<GroupFiles> {
         let encoders = encoders.unwrap_or_else(|| {
             let options = place.options.frozen(Output::Objects);
             let layout = Arc::new(OnceLock::new());
@@ -136,14 +151,16 @@ impl GroupPlan {
             }
             encoders_of(&connected, &options, &self.settings, false, layout)
         });
-        GroupFiles {
+        Ok(GroupFiles {
             address: self.address,
             place,
             settings: self.settings,
             connected,
             encoders: encoders.into(),
             repair: self.repair,
-        }
+            writers: Together::start(WRITERS, ENCODER_MEMORY)?,
+            commits: Arc::new(Semaphore::new(COMMITS)),
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::group_files::GroupFiles;
 use super::options::sink_options;
@@ -14,16 +14,13 @@ use crate::cosmos::token::segments;
 use crate::destination::Destination;
 use crate::failpoint;
 use crate::feed::{Part, Position, RangeId};
-use crate::sink::{PageToWrite, Seal, Sink};
+use crate::sink::{PageToWrite, Seal, SharedSink};
 use crate::state::ledger::Ledger;
-
-/// Writers that an instance is thought to have: they share the memory for rows.
-const WRITERS: usize = 8;
 
 /// Writes the pages of one range, whose state this process has claimed.
 #[derive(Debug)]
 pub(crate) struct RangeWriter {
-    sink: Arc<Sink>,
+    sink: SharedSink,
     /// Absent while a commit is under way.
     ledger: Option<Box<Ledger>>,
     failures: mpsc::UnboundedReceiver<anyhow::Error>,
@@ -32,6 +29,8 @@ pub(crate) struct RangeWriter {
     /// What the files had when the last commit ended.
     documents: u64,
     destination: Arc<dyn Destination>,
+    /// Bounds the commits under way.
+    commits: Arc<Semaphore>,
 }
 
 /// What a commit does besides recording the position.
@@ -92,23 +91,22 @@ impl RangeWriter {
         let state = ledger.state();
         let range = state.ranges.first().context("the state has no range")?.id;
         let next_parts = state.series.iter().map(|one| (one.id, one.next_part));
-        let options = sink_options(state, &files.settings, destination.as_ref(), WRITERS);
-        let sink = Sink::start(
+        let options = sink_options(state, &files.settings, destination.as_ref(), 1);
+        let sink = files.writers.sink(
             destination,
             options,
             files.encoders(),
-            1,
             &next_parts.collect(),
-            &[],
             &failed,
-        )?;
+        );
         Ok(Self {
             documents: state.totals.documents,
-            sink: Arc::new(sink),
+            sink,
             ledger: Some(Box::new(ledger)),
             failures,
             range,
             destination: Arc::clone(destination),
+            commits: Arc::clone(&files.commits),
         })
     }
 
@@ -137,9 +135,10 @@ impl RangeWriter {
         };
         let receipts = self.sink.checkpoint(&seal);
         let began = Instant::now();
-        let (sink, range) = (Arc::clone(&self.sink), self.range);
+        let (range, turns) = (self.range, Arc::clone(&self.commits));
         Some(Box::pin(async move {
             let receipts = receipts.await;
+            let _turn = turns.acquire_owned().await;
             let committing = tokio::task::spawn_blocking(move || {
                 let mut ledger = ledger;
                 let result = receipts.and_then(|receipts| {
@@ -148,8 +147,6 @@ impl RangeWriter {
                     commit(&mut ledger, range, what)
                 });
                 let is_lost = result.is_err() && ledger.is_lost();
-                // Its thread may still be uploading.
-                drop(sink);
                 RangeCommitted {
                     began,
                     took: began.elapsed(),
@@ -198,7 +195,7 @@ impl RangeWriter {
 
     /// Gives up what was not committed. Nobody waits for the uploads that are under way.
     pub(crate) fn discard(self) {
-        tokio::task::spawn_blocking(move || drop(self));
+        drop(self);
     }
 }
 

@@ -46,7 +46,9 @@ impl Instance<'_> {
         self.work.spawn(async move {
             let claim = async {
                 let _permit = claims.acquire().await?;
-                let partitions = source.client.list_partitions(false).await?.into();
+                // What only a few need at a time is not kept by all that wait.
+                let partitions = Box::pin(source.client.list_partitions(false));
+                let partitions = partitions.await?.into();
                 let range = RangeToClaim {
                     range,
                     etag,
@@ -60,7 +62,7 @@ impl Instance<'_> {
                         Box::pin(async move { tenure.confirmed().await })
                     }),
                 };
-                files.claim(range, hold).await
+                Box::pin(files.claim(range, hold)).await
             };
             let result = claim.await;
             Done::Claimed { id, result }

@@ -143,7 +143,8 @@ pub(crate) async fn files(
     if !created? {
         return Ok(shutdown.reason().unwrap_or(ExitCode::Interrupted));
     }
-    let own = Arc::new(own.files(place, source.clone(), encoders(&source.client)));
+    let own = own.files(place, source.clone(), encoders(&source.client))?;
+    let own = Arc::new(own);
     let outlet = Files {
         files: Arc::clone(&own),
         claims: Arc::new(Semaphore::new(CLAIMS)),

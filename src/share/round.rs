@@ -258,7 +258,7 @@ impl Instance<'_> {
                 let _permit = writers.acquire().await?;
                 let etag = match start {
                     true => {
-                        let start = source.start_of(&range, &partitions);
+                        let start = Box::pin(source.start_of(&range, &partitions));
                         let start = tokio::time::timeout(store.intervals.validity(), start);
                         let start = stop.run_until_cancelled(start).await;
                         let start = start.context("the instance is being stopped")?;
@@ -272,7 +272,9 @@ impl Instance<'_> {
                 loop {
                     ensure!(!stop.is_cancelled(), "the instance is being stopped");
                     let etag = etag.as_deref().filter(|_| now.checkpoint.etag().is_none());
-                    let newer = match store.write(&now, own, etag, &range, until).await? {
+                    // What only a few need at a time is not kept by all that wait.
+                    let write = Box::pin(store.write(&now, own, etag, &range, until));
+                    let newer = match write.await? {
                         Kept::OfNamesake(newer) if follows => newer,
                         kept => return Ok(kept),
                     };

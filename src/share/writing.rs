@@ -73,9 +73,8 @@ impl Instance<'_> {
             let write = async {
                 let _permit = writers.acquire().await?;
                 let own = Some(store.instance.as_str());
-                store
-                    .write(&lease, own, etag.as_deref(), &range, until)
-                    .await
+                // What only a few need at a time is not kept by all that wait.
+                Box::pin(store.write(&lease, own, etag.as_deref(), &range, until)).await
             };
             let result = write.await;
             Done::Written { id, result }
@@ -255,9 +254,7 @@ impl Instance<'_> {
         self.work.spawn(async move {
             let release = async {
                 let _permit = writers.acquire().await?;
-                store
-                    .write(&lease, None, etag.as_deref(), &range, until)
-                    .await
+                Box::pin(store.write(&lease, None, etag.as_deref(), &range, until)).await
             };
             let result = release.await;
             Done::Released { id, result }

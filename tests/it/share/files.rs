@@ -148,6 +148,14 @@ impl FilesScene {
         }
     }
 
+    /// The states of the ranges.
+    pub(super) fn states(&self) -> Vec<State> {
+        let objects = self.objects().into_iter();
+        let states = objects.filter(|(name, _)| name.starts_with("_cosmos-tail/ranges/"));
+        let states = states.map(|(_, text)| file::parse(&text).unwrap());
+        states.collect()
+    }
+
     /// Waits until these numbers are in files.
     #[track_caller]
     pub(super) fn wait_for(&self, numbers: std::ops::Range<u64>) {

@@ -19,6 +19,8 @@ mod late;
 #[cfg(feature = "object-stores")]
 mod letters;
 mod limits;
+#[cfg(feature = "object-stores")]
+mod memory;
 mod namesakes;
 mod replay;
 mod scene;
