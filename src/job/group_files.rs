@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow};
 use tokio::sync::Semaphore;
 
 use super::Connected;
+use super::listing::Listing;
 use super::options::{ENCODER_MEMORY, encoders_of};
 use super::start::infer_layout;
 use crate::clock;
@@ -35,6 +36,8 @@ pub(crate) struct GroupFiles {
     pub(super) writers: Arc<Together>,
     /// Bounds the commits under way: each has a thread.
     pub(super) commits: Arc<Semaphore>,
+    /// The ranges that have a state.
+    pub(super) listing: Listing,
 }
 
 /// Threads that write what was read. None of them waits for a lease.
@@ -160,6 +163,7 @@ impl GroupPlan {
             repair: self.repair,
             writers: Together::start(WRITERS, ENCODER_MEMORY)?,
             commits: Arc::new(Semaphore::new(COMMITS)),
+            listing: Listing::default(),
         })
     }
 }

@@ -9,6 +9,7 @@ mod definition;
 mod drift;
 mod group_files;
 mod handed_over;
+mod listing;
 mod masking;
 mod open_layout;
 mod options;

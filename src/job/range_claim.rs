@@ -26,8 +26,8 @@ use crate::state::ledger::Ledger;
 use crate::state::model::State;
 use crate::state::of_group::{OfGroup, Span, name_of_range};
 use crate::state::{
-    StateAt, destination_of, ensure_is_kept_at, ensure_of_group, file, own_state, ranges_at,
-    state_of_range, store_at,
+    StateAt, destination_of, ensure_is_kept_at, ensure_of_group, file, own_state, state_of_range,
+    store_at,
 };
 
 /// How often a claim is tried again that others were faster with.
@@ -239,27 +239,27 @@ impl Claim {
         let own = &self.range.range;
         let mut before = None;
         let mut within = Vec::new();
-        for other in ranges_at(&self.files.address)? {
-            if other == *own || other.intersection(own).is_none() {
+        for other in self.others()?.iter() {
+            if other == own || other.intersection(own).is_none() {
                 continue;
             }
-            if contains(own, &other) {
-                within.push(other);
+            if contains(own, other) {
+                within.push(other.clone());
                 continue;
             }
-            if !contains(&other, own) {
-                if !self.is_left_out(&other)? {
+            if !contains(other, own) {
+                if !self.is_left_out(other)? {
                     return Ok(None);
                 }
                 continue;
             }
-            let Some(state) = self.ended(&other)? else {
+            let Some(state) = self.ended(other)? else {
                 return Ok(None);
             };
             // Those that contain others come first, so the last one that has begun is the nearest.
             let mut pieces = state.ranges.iter();
             let piece = pieces.find(|piece| contains(&piece.range, own));
-            let piece = piece.ok_or_else(|| overlaps(own, &other))?;
+            let piece = piece.ok_or_else(|| overlaps(own, other))?;
             if let Some(position) = self.at_own(piece)? {
                 let saved = state.group.map(|own| own.saved).unwrap_or_default();
                 before = Some(Before { position, saved });
@@ -274,9 +274,9 @@ impl Claim {
     /// Checks that no state of a range that has begun divides the container in another way than this one.
     fn ensure_fits(&self) -> Result<()> {
         let own = &self.range.range;
-        for other in ranges_at(&self.files.address)? {
-            if divides(own, &other) && self.has_begun(&other)? {
-                return Err(overlaps(own, &other));
+        for other in self.others()?.iter() {
+            if divides(own, other) && self.has_begun(other)? {
+                return Err(overlaps(own, other));
             }
         }
         Ok(())
@@ -303,10 +303,15 @@ impl Claim {
     /// The ranges within this one that have a state.
     fn ranges_within(&self) -> Result<Vec<FeedRange>> {
         let own = &self.range.range;
-        let ranges = ranges_at(&self.files.address)?.into_iter();
-        Ok(ranges
-            .filter(|other| other != own && contains(own, other))
-            .collect())
+        let ranges = self.others()?;
+        let within = ranges.iter();
+        let within = within.filter(|other| *other != own && contains(own, other));
+        Ok(within.cloned().collect())
+    }
+
+    /// The ranges that have a state, by a listing that begins now or later.
+    fn others(&self) -> Result<Arc<[FeedRange]>> {
+        self.files.listing.ranges(&self.files.address)
     }
 
     /// The position of a range that contains this one, as that of this one.
