@@ -77,6 +77,12 @@ impl Instance<'_> {
             }
             return Ok(());
         };
+        if holding.phase != Phase::Claiming {
+            if let Ok(ClaimedRange::Begun(writer, ..)) = result {
+                writer.discard();
+            }
+            return Ok(());
+        }
         let claimed = match result {
             Ok(claimed) => claimed,
             Err(error) => return self.unclaimed(id, error),

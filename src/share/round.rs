@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::balance::{Seen, balance};
 use super::bootstrap::ensure_own;
+use super::children::doubles;
 use super::holding::{Changes, Holding, HoldingFiles, Phase};
 use super::instance::{Done, Instance, Stopping, is_final};
 use super::store::Kept;
@@ -124,6 +125,10 @@ impl Instance<'_> {
             wanted.release.clear();
             wanted.steal = None;
         }
+        self.doubles = match self.parts.outlet.files() {
+            Some(_) => doubles(&group.leases, partitions),
+            None => HashSet::new(),
+        };
         let back = group.leases.iter().enumerate();
         let back = back.filter(|(_, lease)| is_back(lease)).map(|(at, _)| at);
         let back: Vec<usize> = back.collect();
@@ -132,6 +137,11 @@ impl Instance<'_> {
         }
         for at in wanted.take.iter().chain(&wanted.steal) {
             self.acquire(&group.leases[*at], partitions, false);
+        }
+        for (lease, id) in &held {
+            if self.doubles.contains(lease) {
+                self.end_double(*id);
+            }
         }
         self.replace_merged(group, partitions, &held);
         for at in wanted.release {
@@ -377,6 +387,7 @@ impl Instance<'_> {
             snapshot: false,
         };
         let has_files = self.parts.outlet.files().is_some();
+        let is_double = self.doubles.contains(&lease.id);
         if !has_files {
             self.parts.observers.emit(&Event::Added { range: &read });
         }
@@ -415,6 +426,8 @@ impl Instance<'_> {
         );
         if self.stopping == Stopping::Releasing {
             self.release(id);
+        } else if is_double {
+            self.end_double(id);
         } else if has_files {
             self.claim(id, etag);
         } else {

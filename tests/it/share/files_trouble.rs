@@ -289,3 +289,32 @@ fn a_place_that_was_begun_in_vain_is_named() {
     }
     scene.assert_exact(0..20);
 }
+
+/// A crash between the creation of a lease and the deletion of the one that it replaces leaves both. Their owners would claim
+/// the state of the range in turns.
+#[test]
+fn of_two_leases_for_one_range_one_stays() {
+    let scene = FilesScene::new(1);
+    scene.fill(0..60);
+    scene.start_and_stop(0..60);
+    let lsn = scene.scene.leased.partitions()[0].1;
+    let whole = ["", "FF"].map(str::to_owned);
+    let net = scene.scene.leased.net("orders");
+    net.range(&whole, None, Some(lsn), &ago(0));
+    let (a, b) = (scene.start("a"), scene.start("b"));
+    let left = || -> Vec<String> { scene.scene.stored().into_keys().collect() };
+    scene
+        .scene
+        .wait_until(|| left() == ["-FF"], || format!("{:?}", left()));
+    scene.fill(60..200);
+    scene.wait_for(0..200);
+    for instance in [a, b] {
+        instance.stop();
+    }
+    scene.assert_exact(0..200);
+    let objects = scene.store.objects().into_iter();
+    let mut states = objects.filter(|(name, _)| name.contains("/ranges/"));
+    let claim = file::claim_of(&states.next().unwrap().1).unwrap();
+    // One for each process and lease, and one after it was disputed.
+    assert!(claim.epoch <= 6, "{}", claim.epoch);
+}
