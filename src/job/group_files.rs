@@ -19,7 +19,7 @@ use crate::objects::Address;
 use crate::report::Report;
 use crate::signal::Shutdown;
 use crate::sink::Together;
-use crate::state::group_place::GroupPlace;
+use crate::state::group_place::{GroupPlace, Shaping};
 use crate::state::model::{FrozenOptions, JobKind, Settings, State};
 use crate::state::{StateAt, open, own_state, ranges_at, state_of_range};
 
@@ -56,6 +56,8 @@ pub(crate) struct GroupPlan {
     pub(crate) kind: JobKind,
     pub(crate) options: FrozenOptions,
     pub(crate) records: Option<RecordForm>,
+    /// What else decides what is written.
+    pub(crate) shaping: Shaping,
     pub(crate) settings: Settings,
     pub(crate) repair: bool,
 }
@@ -71,6 +73,7 @@ impl GroupPlan {
             kind: self.kind,
             options: (&self.options).into(),
             records: self.records,
+            shaping: Some(self.shaping.clone()),
         }
     }
 

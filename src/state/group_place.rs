@@ -3,6 +3,8 @@
 //! It is an object that the first instance creates, and that never changes; the others compare. Each range has a state of its
 //! own beside it.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,9 @@ const FORM: Form = Form {
     version: 1,
     start_over: "write to a new place, with another group",
 };
+
+/// Options beside those that a state keeps which decide what is written, by their names. Of a program it is a checksum.
+pub type Shaping = BTreeMap<String, String>;
 
 /// What all ranges of a group have in common that are written to one place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +47,9 @@ pub struct GroupPlace {
     /// What the lines of a tail are, if they are all of one form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<RecordForm>,
+    /// What else decides what is written; absent if an older build has begun it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shaping: Option<Shaping>,
 }
 
 impl GroupPlace {
@@ -87,6 +95,7 @@ impl GroupPlace {
     /// A usage error if it is not.
     pub fn ensure_same(&self, found: &Self, address: &Address) -> Result<()> {
         const OTHER: &str = "choose another place, with another group";
+        const ALIKE: &str = "all instances of a group write alike: give the same command and options as the first one";
         let same = |a: &ContainerAddress, b: &ContainerAddress| {
             a.endpoint == b.endpoint && a.container_rid == b.container_rid
         };
@@ -109,13 +118,31 @@ impl GroupPlace {
             let (there, own) = (shown(&found.leases), shown(&self.leases));
             return Err(differs("the files of a group with the leases", there, own));
         }
+        if let Some(there) = &found.shaping
+            && found.kind == self.kind
+        {
+            let none = Shaping::new();
+            let own = self.shaping.as_ref().unwrap_or(&none);
+            let option = |all: &Shaping, name: &str| match all.get(name) {
+                Some(value) => format!("with --{name} {}", value.escape_debug()),
+                None => format!("without --{name}"),
+            };
+            let mut names = own.keys().chain(there.keys());
+            if let Some(name) = names.find(|name| own.get(*name) != there.get(*name)) {
+                let (there, own) = (option(there, name), option(own, name));
+                return Err(usage(
+                    format!("the files at `{address}` are written {there}, not {own}"),
+                    ALIKE,
+                ));
+            }
+        }
         let is_same = found.kind == self.kind
             && found.records == self.records
             && self.options.writes_as(&found.options);
         if !is_same {
             return Err(usage(
                 format!("the files at `{address}` are written with other options"),
-                "all instances of a group write alike: give the same command and options as the first one",
+                ALIKE,
             ));
         }
         Ok(())

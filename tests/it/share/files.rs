@@ -581,3 +581,51 @@ fn many_ranges_take_little_memory() {
     }
     scene.assert_exact(0..2000);
 }
+
+#[test]
+fn instances_whose_lines_differ_are_refused_with_both_values() {
+    let mut scene = FilesScene::new(1);
+    scene.is_tail = true;
+    scene.fill(0..20);
+    let with = |name: &str, arguments: &[&str]| {
+        let mut command = scene.command(name);
+        command.args(arguments);
+        command
+    };
+    let a = scene.start_as("a", &mut with("a", &["--fields", "id,number"]));
+    scene.wait_for(0..20);
+    a.stop();
+    let before = scene.store.objects();
+    for (arguments, said) in [
+        (
+            &["--fields", "number"][..],
+            "are written with --fields id,number, not with --fields number",
+        ),
+        (
+            &[],
+            "are written with --fields id,number, not without --fields",
+        ),
+        (
+            &["--fields", "id,number", "--format", "envelope"],
+            "are written with --format json, not with --format envelope",
+        ),
+        (
+            &["--jq", ".number"],
+            "are written without --jq, not with --jq (7 bytes, crc32c",
+        ),
+    ] {
+        let ended = fail(&mut with("b", arguments), 2);
+        let stderr = &ended.stderr;
+        assert!(stderr.contains(said), "{said}: {stderr}");
+        assert!(
+            stderr.contains("all instances of a group write alike"),
+            "{stderr}"
+        );
+    }
+    assert_eq!(scene.store.objects(), before);
+    scene.fill(20..40);
+    let b = scene.start_as("b", &mut with("b", &["--fields", "id, number"]));
+    scene.wait_for(0..40);
+    b.stop();
+    scene.assert_exact(0..40);
+}
