@@ -38,7 +38,7 @@ pub use drift::diff;
 pub(crate) use group_files::{FilesOfGroup, GroupFiles, GroupPlan};
 pub(crate) use handed_over::{ensure_new_state, write_state_of_tail};
 pub use plan::plan;
-pub(crate) use range_claim::{ClaimedRange, Hold, RangeToClaim};
+pub(crate) use range_claim::{Claimed, ClaimedRange, Hold, RangeToClaim};
 pub(crate) use range_writer::{RangeCommit, RangeCommitted, RangeOutcome, RangeWriter};
 pub use resume::resume;
 pub use sample::schema;

@@ -13,7 +13,8 @@ use crate::error::hints;
 use crate::escape::escape_for_terminal;
 use crate::feed::{Position, RangeId};
 use crate::job::{
-    ClaimedRange, Hold, RangeCommit, RangeCommitted, RangeOutcome, RangeToClaim, RangeWriter,
+    Claimed, ClaimedRange, Hold, RangeCommit, RangeCommitted, RangeOutcome, RangeToClaim,
+    RangeWriter,
 };
 use crate::observe::Event;
 use crate::process;
@@ -70,7 +71,11 @@ impl Instance<'_> {
     }
 
     /// Begins to read the range of a lease whose state was claimed.
-    pub(super) fn claimed(&mut self, id: RangeId, result: Result<ClaimedRange>) -> Result<()> {
+    pub(super) fn claimed(&mut self, id: RangeId, result: Result<Claimed>) -> Result<()> {
+        let result = result.map(|Claimed { range, notices }| {
+            notices.iter().for_each(|text| self.report.notice(text));
+            range
+        });
         let Some(holding) = self.holdings.get_mut(&id) else {
             if let Ok(ClaimedRange::Begun(writer, ..)) = result {
                 writer.discard();

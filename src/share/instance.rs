@@ -24,7 +24,7 @@ use crate::count::count;
 use crate::error::{ExitCode, exit_code, find};
 use crate::escape::escape_for_terminal;
 use crate::feed::{FeedRange, RangeId};
-use crate::job::{ClaimedRange, RangeCommitted, Watch, WatchEnd};
+use crate::job::{Claimed, RangeCommitted, Watch, WatchEnd};
 use crate::leases::{Attempt, Group, Lease};
 use crate::observe::{Event, Observers};
 use crate::process;
@@ -90,7 +90,7 @@ pub(super) enum Done {
     },
     Claimed {
         id: RangeId,
-        result: Result<ClaimedRange>,
+        result: Result<Claimed>,
     },
     Committed {
         id: RangeId,

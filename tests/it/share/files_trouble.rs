@@ -95,7 +95,10 @@ fn what_the_store_has_lost_is_read_again_although_the_lease_is_beyond_it() {
     assert_eq!(scene.look().unwrap().numbers.len(), 0);
     scene.store.lose_uploads();
     scene.fill(60..100);
-    scene.start_and_stop(0..100);
+    let b = scene.start("b");
+    scene.wait_for(0..100);
+    let said = b.stop();
+    assert!(said.contains("is gone: its span is read again"), "{said}");
     scene.assert_exact(0..100);
     assert!(!scene.verify().stderr.contains("others have handled"));
 }
