@@ -20,7 +20,7 @@ use crate::state::ledger::Ledger;
 /// Writes the pages of one range, whose state this process has claimed.
 #[derive(Debug)]
 pub(crate) struct RangeWriter {
-    sink: SharedSink,
+    sink: Arc<SharedSink>,
     /// Absent while a commit is under way.
     ledger: Option<Box<Ledger>>,
     failures: mpsc::UnboundedReceiver<anyhow::Error>,
@@ -53,6 +53,7 @@ pub(crate) struct RangeCommitted {
     result: Result<u64>,
     /// Whether it failed because the state is another process's.
     is_lost: bool,
+    sink: Arc<SharedSink>,
 }
 
 /// A commit that is under way.
@@ -79,6 +80,11 @@ impl RangeCommitted {
     pub(crate) fn took(&self) -> (Instant, Duration) {
         (self.began, self.took)
     }
+
+    /// The range was given up meanwhile.
+    pub(crate) fn discard(self) {
+        give_up(&self.sink, self.ledger);
+    }
 }
 
 impl RangeWriter {
@@ -101,7 +107,7 @@ impl RangeWriter {
         );
         Ok(Self {
             documents: state.totals.documents,
-            sink,
+            sink: Arc::new(sink),
             ledger: Some(Box::new(ledger)),
             failures,
             range,
@@ -135,7 +141,8 @@ impl RangeWriter {
         };
         let receipts = self.sink.checkpoint(&seal);
         let began = Instant::now();
-        let (range, turns) = (self.range, Arc::clone(&self.commits));
+        let (sink, range) = (Arc::clone(&self.sink), self.range);
+        let turns = Arc::clone(&self.commits);
         Some(Box::pin(async move {
             let receipts = receipts.await;
             let _turn = turns.acquire_owned().await;
@@ -153,6 +160,7 @@ impl RangeWriter {
                     ledger,
                     result,
                     is_lost,
+                    sink,
                 }
             });
             match committing.await {
@@ -176,7 +184,10 @@ impl RangeWriter {
         } = committed;
         let published = match result {
             Ok(published) => published,
-            Err(_) if is_lost => return Ok(RangeOutcome::Lost),
+            Err(_) if is_lost => {
+                self.ledger = Some(ledger);
+                return Ok(RangeOutcome::Lost);
+            }
             // The error of the writer is more specific than that of the commit that noticed it.
             Err(error) => return Err(self.failures.try_recv().unwrap_or(error)),
         };
@@ -193,10 +204,23 @@ impl RangeWriter {
         })
     }
 
-    /// Gives up what was not committed. Nobody waits for the uploads that are under way.
+    /// Gives up what was not committed. Nobody waits for the uploads that are under way. A commit that is under way is
+    /// discarded once it has ended.
     pub(crate) fn discard(self) {
-        drop(self);
+        match self.ledger {
+            Some(ledger) => give_up(&self.sink, ledger),
+            None => drop(self.sink.end()),
+        }
     }
+}
+
+/// Ends a sink, and the uploads that it has begun since the last commit: nobody else knows of them.
+fn give_up(sink: &SharedSink, ledger: Box<Ledger>) {
+    let ended = sink.end();
+    tokio::spawn(async move {
+        ended.await;
+        tokio::task::spawn_blocking(move || ledger.abort_uncommitted());
+    });
 }
 
 /// Has the state say what the lease can have until the next commit.

@@ -261,12 +261,14 @@ impl Instance<'_> {
     /// A commit has ended.
     pub(super) fn committed(&mut self, id: RangeId, committed: RangeCommitted) -> Result<()> {
         let Some(holding) = self.holdings.get_mut(&id) else {
+            committed.discard();
             return Ok(());
         };
         let Some(own) = &mut holding.files else {
             return Ok(());
         };
         let Some(writer) = &mut own.writer else {
+            committed.discard();
             return Ok(());
         };
         let (began, took) = committed.took();

@@ -29,6 +29,8 @@ mod stolen;
 mod stops;
 mod takeover;
 mod undone;
+#[cfg(feature = "object-stores")]
+mod uploads;
 
 #[cfg(feature = "object-stores")]
 pub(crate) use scene::INTERVALS;
