@@ -24,6 +24,7 @@ mod memory;
 mod namesakes;
 mod replay;
 mod scene;
+mod slept;
 mod soak;
 mod stolen;
 mod stops;
