@@ -321,3 +321,75 @@ fn of_two_leases_for_one_range_one_stays() {
     // One for each process and lease, and one after it was disputed.
     assert!(claim.epoch <= 6, "{}", claim.epoch);
 }
+
+/// An export by itself has begun the place too, in the same moment: it was about to write its state when it was paused.
+#[test]
+fn an_export_and_a_group_at_the_same_moment_lose_nothing_and_say_what_is_in_the_way() {
+    let scene = FilesScene::new(2);
+    // Of one of the ranges nothing is published.
+    let first = scene.scene.leased.partitions()[0].0.clone();
+    let is_of_first = |id: &str| {
+        let latest = scene.scene.leased.orders.latest().into_iter();
+        let mut found = latest.filter(|served| served.id == id);
+        found.next().unwrap().partition == first
+    };
+    let mut numbers = Vec::new();
+    for number in 0..40 {
+        let document = crate::orders::document(number);
+        scene.scene.leased.orders.upsert(document);
+        let id = format!("item-{number}");
+        if is_of_first(&id) {
+            numbers.push(number as u64);
+        } else {
+            let key = format!("key-{}", number % 97);
+            scene.scene.leased.orders.delete(&id, key);
+        }
+    }
+    let state = format!("{PREFIX}_cosmos-tail/state.json");
+    let own = state.clone();
+    scene.store.script(move |_, call| {
+        let is_it = call.kind == CallKind::Put && call.name == own;
+        is_it.then_some(Trouble::PauseBefore)
+    });
+    let mut alone = against(&scene.scene.leased.gateway);
+    scene
+        .reach(&mut alone)
+        .args(["export", "--follow", "-o", ADDRESS]);
+    let mut alone = Instance::start("alone", &mut alone, &scene.scene.printed);
+    assert!(alone.is_paused_by(&scene.store));
+    let a = scene.start("a");
+    let there = || {
+        scene
+            .look()
+            .map(|place| place.numbers.into_keys().collect())
+    };
+    scene.scene.wait_until(
+        || there().is_ok_and(|found: Vec<u64>| found == numbers),
+        || format!("{:?}", there()),
+    );
+    a.stop();
+    scene.store.clear();
+    alone.signal(Signal::SIGCONT);
+    let ended = alone.end();
+    assert_ne!(ended.code, Some(0), "{}", ended.stderr);
+    let way_out = format!("and delete `az://lake/{state}`, so that the other one can go on");
+    assert!(ended.stderr.contains(&way_out), "{}", ended.stderr);
+    // Whoever does not, is told by the group, which goes on as soon as the object is gone.
+    let b = scene.start("b");
+    b.wait_until("it is told", |said| {
+        said.contains(&format!(
+            "has published nothing, delete `az://lake/{state}`"
+        ))
+    });
+    scene.store.replace(&state, None);
+    for number in 40..60 {
+        let document = crate::orders::document(number);
+        scene.scene.leased.orders.upsert(document);
+        numbers.push(number as u64);
+    }
+    scene.scene.wait_until(
+        || there().is_ok_and(|found: Vec<u64>| found == numbers),
+        || format!("{:?}", there()),
+    );
+    b.stop();
+}
