@@ -70,6 +70,7 @@ async fn with_others(
         kind: JobKind::Export,
         options: plan.options,
         records: None,
+        shaping: given.shaping(),
         settings: plan.settings,
         repair: plan.repair,
         idle_timeout: None,

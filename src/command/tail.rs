@@ -22,6 +22,7 @@ use crate::report::Report;
 use crate::settings::{Given, SharePlan, TailPlan, table};
 use crate::share::{self, FilesPlan};
 use crate::signal::Shutdown;
+use crate::state::group_place::Shaping;
 
 /// Prints changes, or appends them to a file, until the tail ends.
 pub(super) async fn run(
@@ -70,7 +71,7 @@ pub(super) async fn run(
                 reached: CancellationToken::new(),
             };
             let encoders = |client: &CosmosClient| Some(encoder(limits, client).into_encoders());
-            let files = FilesPlan::of_tail(plan, address);
+            let files = FilesPlan::of_tail(plan, address, shaping(&given, &rendering));
             return share::files(group, files, encoders, &monitor, report, shutdown).await;
         }
         share::tail(group, plan, encoder, &monitor, report, shutdown).await
@@ -89,6 +90,26 @@ struct Rendering {
     options: RenderOptions,
     /// Asks for the width of lines, if they are cut to that of the terminal.
     width: Option<AskWidth>,
+}
+
+/// What decides how the lines look that are written.
+fn shaping(given: &Given, rendering: &Rendering) -> Shaping {
+    let mut shaping = given.shaping();
+    let options = &rendering.options;
+    let format = match options.format {
+        ChangeFormat::Json => "json",
+        ChangeFormat::Pretty => "pretty",
+        ChangeFormat::Envelope => "envelope",
+        ChangeFormat::Line => "line",
+        ChangeFormat::Diff => "diff",
+        ChangeFormat::DiffJson => "diff-json",
+    };
+    shaping.insert("format".to_owned(), format.to_owned());
+    if options.terminal.is_none() {
+        // It is as without it.
+        shaping.remove("color");
+    }
+    shaping
 }
 
 fn rendering(given: &Given) -> Result<Rendering> {

@@ -4,9 +4,11 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Result, anyhow};
+use tokio::sync::Semaphore;
 
 use super::Connected;
-use super::options::encoders_of;
+use super::listing::Listing;
+use super::options::{ENCODER_MEMORY, encoders_of};
 use super::start::infer_layout;
 use crate::clock;
 use crate::destination::{Output, Place, orphans_at};
@@ -16,7 +18,8 @@ use crate::format::{Encoder, NewEncoder};
 use crate::objects::Address;
 use crate::report::Report;
 use crate::signal::Shutdown;
-use crate::state::group_place::GroupPlace;
+use crate::sink::Together;
+use crate::state::group_place::{GroupPlace, Shaping};
 use crate::state::model::{FrozenOptions, JobKind, Settings, State};
 use crate::state::{StateAt, open, own_state, ranges_at, state_of_range};
 
@@ -29,7 +32,18 @@ pub(crate) struct GroupFiles {
     encoders: Arc<NewEncoder>,
     /// Whether uploads that the store has removed are read again.
     pub(super) repair: bool,
+    /// The sinks of all ranges.
+    pub(super) writers: Arc<Together>,
+    /// Bounds the commits under way: each has a thread.
+    pub(super) commits: Arc<Semaphore>,
+    /// The ranges that have a state.
+    pub(super) listing: Listing,
 }
+
+/// Threads that write what was read. None of them waits for a lease.
+const WRITERS: usize = 8;
+/// Commits under way.
+const COMMITS: usize = 32;
 
 /// What an instance was asked to write.
 pub(crate) struct GroupPlan {
@@ -42,6 +56,8 @@ pub(crate) struct GroupPlan {
     pub(crate) kind: JobKind,
     pub(crate) options: FrozenOptions,
     pub(crate) records: Option<RecordForm>,
+    /// What else decides what is written.
+    pub(crate) shaping: Shaping,
     pub(crate) settings: Settings,
     pub(crate) repair: bool,
 }
@@ -57,6 +73,7 @@ impl GroupPlan {
             kind: self.kind,
             options: (&self.options).into(),
             records: self.records,
+            shaping: Some(self.shaping.clone()),
         }
     }
 
@@ -130,12 +147,16 @@ impl GroupPlan {
     }
 
     /// What the instance writes to that place. `encoders` are those of a tail.
+    ///
+    /// # Errors
+    ///
+    /// If a thread cannot be started.
     pub(crate) fn files(
         self,
         place: GroupPlace,
         connected: Connected,
         encoders: Option<Box<NewEncoder>>,
-    ) -> GroupFiles {
+    ) -> Result<GroupFiles> {
         let encoders = encoders.unwrap_or_else(|| {
             let options = place.options.frozen(Output::Objects);
             let layout = Arc::new(OnceLock::new());
@@ -144,14 +165,17 @@ impl GroupPlan {
             }
             encoders_of(&connected, &options, &self.settings, false, layout)
         });
-        GroupFiles {
+        Ok(GroupFiles {
             address: self.address,
             place,
             settings: self.settings,
             connected,
             encoders: encoders.into(),
             repair: self.repair,
-        }
+            writers: Together::start(WRITERS, ENCODER_MEMORY)?,
+            commits: Arc::new(Semaphore::new(COMMITS)),
+            listing: Listing::default(),
+        })
     }
 }
 

@@ -15,7 +15,7 @@ use crate::sink::SinkOptions;
 use crate::state::model::{FrozenOptions, Settings, State};
 
 /// Bytes of rows that all encoders together may keep in memory.
-const ENCODER_MEMORY: usize = 64 << 20;
+pub(super) const ENCODER_MEMORY: usize = 64 << 20;
 /// The least for one of several jobs.
 const MIN_ENCODER_MEMORY: usize = 8 << 20;
 

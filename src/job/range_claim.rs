@@ -4,6 +4,7 @@
 //! rules: the state is claimed before anything is looked at; those of other ranges that intersect it are looked at after
 //! that; one that contains it is ended before this one begins; and it begins at the later of state and lease.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,13 +22,13 @@ use crate::destination::{Destination, Output};
 use crate::error::{usage, with_hint};
 use crate::failpoint;
 use crate::feed::{FeedRange, Part, Position, RangeSet, RangeState, Scope, lsn_of_etag};
-use crate::state::claim::Claimed;
+use crate::state::claim::Claimed as StateClaim;
 use crate::state::ledger::Ledger;
 use crate::state::model::State;
 use crate::state::of_group::{OfGroup, Span, name_of_range};
 use crate::state::{
-    StateAt, destination_of, ensure_is_kept_at, ensure_of_group, file, own_state, ranges_at,
-    state_of_range, store_at,
+    StateAt, destination_of, ensure_is_kept_at, ensure_of_group, file, own_state, state_of_range,
+    store_at,
 };
 
 /// How often a claim is tried again that others were faster with.
@@ -44,6 +45,14 @@ pub(crate) enum ClaimedRange {
     Over(Vec<(FeedRange, String)>),
     /// Others write the state, or the lease may not be acted on any more.
     Contested,
+}
+
+/// A claim that has ended.
+#[derive(Debug)]
+pub(crate) struct Claimed {
+    pub(crate) range: ClaimedRange,
+    /// What the user may want to know, one sentence each.
+    pub(crate) notices: Vec<String>,
 }
 
 /// What a range is to be begun with.
@@ -76,15 +85,12 @@ impl GroupFiles {
     /// # Errors
     ///
     /// If the state cannot be used, or the store does not answer.
-    pub(crate) async fn claim(
-        self: Arc<Self>,
-        range: RangeToClaim,
-        hold: Hold,
-    ) -> Result<ClaimedRange> {
+    pub(crate) async fn claim(self: Arc<Self>, range: RangeToClaim, hold: Hold) -> Result<Claimed> {
         let claim = Claim {
             files: self,
             range,
             hold,
+            notices: RefCell::default(),
         };
         let shown = name_of_range(&claim.range.range);
         let claimed = blocking(move || claim.run()).await;
@@ -96,6 +102,8 @@ struct Claim {
     files: Arc<GroupFiles>,
     range: RangeToClaim,
     hold: Hold,
+    /// Of the states that were taken over.
+    notices: RefCell<Vec<String>>,
 }
 
 /// A state that this process has claimed.
@@ -113,7 +121,15 @@ enum Found {
 }
 
 impl Claim {
-    fn run(self) -> Result<ClaimedRange> {
+    fn run(self) -> Result<Claimed> {
+        let range = self.claim()?;
+        Ok(Claimed {
+            range,
+            notices: self.notices.into_inner(),
+        })
+    }
+
+    fn claim(&self) -> Result<ClaimedRange> {
         let Some(mut own) = self.take(&self.range.range)? else {
             return Ok(ClaimedRange::Contested);
         };
@@ -160,7 +176,7 @@ impl Claim {
     fn take_once(&self, range: &FeedRange) -> Result<Option<Own>> {
         let files = &self.files;
         let object = own_state(&files.address.of_range(&name_of_range(range)));
-        let (mut claimed, text) = Claimed::take(store_at(&object)?, file::claim_of)?;
+        let (mut claimed, text) = StateClaim::take(store_at(&object)?, file::claim_of)?;
         let found = text.map(|text| -> Result<State> {
             let state = file::parse(&text)?;
             ensure_is_kept_at(&state, &object)?;
@@ -206,8 +222,9 @@ impl Claim {
             &mut claimed,
             repair,
         );
-        if let Err(error) = tokio::runtime::Handle::current().block_on(taken) {
-            return lost(claimed.is_lost(), error);
+        match tokio::runtime::Handle::current().block_on(taken) {
+            Ok(recovery) => self.notices.borrow_mut().extend(recovery.notices),
+            Err(error) => return lost(claimed.is_lost(), error),
         }
         let ledger = Ledger::new(state, Arc::clone(&destination), Some(claimed));
         Ok(Some(Own {
@@ -239,27 +256,27 @@ impl Claim {
         let own = &self.range.range;
         let mut before = None;
         let mut within = Vec::new();
-        for other in ranges_at(&self.files.address)? {
-            if other == *own || other.intersection(own).is_none() {
+        for other in self.others()?.iter() {
+            if other == own || other.intersection(own).is_none() {
                 continue;
             }
-            if contains(own, &other) {
-                within.push(other);
+            if contains(own, other) {
+                within.push(other.clone());
                 continue;
             }
-            if !contains(&other, own) {
-                if !self.is_left_out(&other)? {
+            if !contains(other, own) {
+                if !self.is_left_out(other)? {
                     return Ok(None);
                 }
                 continue;
             }
-            let Some(state) = self.ended(&other)? else {
+            let Some(state) = self.ended(other)? else {
                 return Ok(None);
             };
             // Those that contain others come first, so the last one that has begun is the nearest.
             let mut pieces = state.ranges.iter();
             let piece = pieces.find(|piece| contains(&piece.range, own));
-            let piece = piece.ok_or_else(|| overlaps(own, &other))?;
+            let piece = piece.ok_or_else(|| overlaps(own, other))?;
             if let Some(position) = self.at_own(piece)? {
                 let saved = state.group.map(|own| own.saved).unwrap_or_default();
                 before = Some(Before { position, saved });
@@ -274,9 +291,9 @@ impl Claim {
     /// Checks that no state of a range that has begun divides the container in another way than this one.
     fn ensure_fits(&self) -> Result<()> {
         let own = &self.range.range;
-        for other in ranges_at(&self.files.address)? {
-            if divides(own, &other) && self.has_begun(&other)? {
-                return Err(overlaps(own, &other));
+        for other in self.others()?.iter() {
+            if divides(own, other) && self.has_begun(other)? {
+                return Err(overlaps(own, other));
             }
         }
         Ok(())
@@ -303,10 +320,15 @@ impl Claim {
     /// The ranges within this one that have a state.
     fn ranges_within(&self) -> Result<Vec<FeedRange>> {
         let own = &self.range.range;
-        let ranges = ranges_at(&self.files.address)?.into_iter();
-        Ok(ranges
-            .filter(|other| other != own && contains(own, other))
-            .collect())
+        let ranges = self.others()?;
+        let within = ranges.iter();
+        let within = within.filter(|other| *other != own && contains(own, other));
+        Ok(within.cloned().collect())
+    }
+
+    /// The ranges that have a state, by a listing that begins now or later.
+    fn others(&self) -> Result<Arc<[FeedRange]>> {
+        self.files.listing.ranges(&self.files.address)
     }
 
     /// The position of a range that contains this one, as that of this one.

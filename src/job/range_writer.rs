@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::group_files::GroupFiles;
 use super::options::sink_options;
@@ -14,16 +14,13 @@ use crate::cosmos::token::segments;
 use crate::destination::Destination;
 use crate::failpoint;
 use crate::feed::{Part, Position, RangeId};
-use crate::sink::{PageToWrite, Seal, Sink};
+use crate::sink::{PageToWrite, Seal, SharedSink};
 use crate::state::ledger::Ledger;
-
-/// Writers that an instance is thought to have: they share the memory for rows.
-const WRITERS: usize = 8;
 
 /// Writes the pages of one range, whose state this process has claimed.
 #[derive(Debug)]
 pub(crate) struct RangeWriter {
-    sink: Arc<Sink>,
+    sink: Arc<SharedSink>,
     /// Absent while a commit is under way.
     ledger: Option<Box<Ledger>>,
     failures: mpsc::UnboundedReceiver<anyhow::Error>,
@@ -32,6 +29,8 @@ pub(crate) struct RangeWriter {
     /// What the files had when the last commit ended.
     documents: u64,
     destination: Arc<dyn Destination>,
+    /// Bounds the commits under way.
+    commits: Arc<Semaphore>,
 }
 
 /// What a commit does besides recording the position.
@@ -54,6 +53,7 @@ pub(crate) struct RangeCommitted {
     result: Result<u64>,
     /// Whether it failed because the state is another process's.
     is_lost: bool,
+    sink: Arc<SharedSink>,
 }
 
 /// A commit that is under way.
@@ -80,6 +80,11 @@ impl RangeCommitted {
     pub(crate) fn took(&self) -> (Instant, Duration) {
         (self.began, self.took)
     }
+
+    /// The range was given up meanwhile.
+    pub(crate) fn discard(self) {
+        give_up(&self.sink, self.ledger);
+    }
 }
 
 impl RangeWriter {
@@ -92,16 +97,14 @@ impl RangeWriter {
         let state = ledger.state();
         let range = state.ranges.first().context("the state has no range")?.id;
         let next_parts = state.series.iter().map(|one| (one.id, one.next_part));
-        let options = sink_options(state, &files.settings, destination.as_ref(), WRITERS);
-        let sink = Sink::start(
+        let options = sink_options(state, &files.settings, destination.as_ref(), 1);
+        let sink = files.writers.sink(
             destination,
             options,
             files.encoders(),
-            1,
             &next_parts.collect(),
-            &[],
             &failed,
-        )?;
+        );
         Ok(Self {
             documents: state.totals.documents,
             sink: Arc::new(sink),
@@ -109,6 +112,7 @@ impl RangeWriter {
             failures,
             range,
             destination: Arc::clone(destination),
+            commits: Arc::clone(&files.commits),
         })
     }
 
@@ -138,8 +142,10 @@ impl RangeWriter {
         let receipts = self.sink.checkpoint(&seal);
         let began = Instant::now();
         let (sink, range) = (Arc::clone(&self.sink), self.range);
+        let turns = Arc::clone(&self.commits);
         Some(Box::pin(async move {
             let receipts = receipts.await;
+            let _turn = turns.acquire_owned().await;
             let committing = tokio::task::spawn_blocking(move || {
                 let mut ledger = ledger;
                 let result = receipts.and_then(|receipts| {
@@ -148,14 +154,13 @@ impl RangeWriter {
                     commit(&mut ledger, range, what)
                 });
                 let is_lost = result.is_err() && ledger.is_lost();
-                // Its thread may still be uploading.
-                drop(sink);
                 RangeCommitted {
                     began,
                     took: began.elapsed(),
                     ledger,
                     result,
                     is_lost,
+                    sink,
                 }
             });
             match committing.await {
@@ -179,7 +184,10 @@ impl RangeWriter {
         } = committed;
         let published = match result {
             Ok(published) => published,
-            Err(_) if is_lost => return Ok(RangeOutcome::Lost),
+            Err(_) if is_lost => {
+                self.ledger = Some(ledger);
+                return Ok(RangeOutcome::Lost);
+            }
             // The error of the writer is more specific than that of the commit that noticed it.
             Err(error) => return Err(self.failures.try_recv().unwrap_or(error)),
         };
@@ -196,10 +204,23 @@ impl RangeWriter {
         })
     }
 
-    /// Gives up what was not committed. Nobody waits for the uploads that are under way.
+    /// Gives up what was not committed. Nobody waits for the uploads that are under way. A commit that is under way is
+    /// discarded once it has ended.
     pub(crate) fn discard(self) {
-        tokio::task::spawn_blocking(move || drop(self));
+        match self.ledger {
+            Some(ledger) => give_up(&self.sink, ledger),
+            None => drop(self.sink.end()),
+        }
     }
+}
+
+/// Ends a sink, and the uploads that it has begun since the last commit: nobody else knows of them.
+fn give_up(sink: &SharedSink, ledger: Box<Ledger>) {
+    let ended = sink.end();
+    tokio::spawn(async move {
+        ended.await;
+        tokio::task::spawn_blocking(move || ledger.abort_uncommitted());
+    });
 }
 
 /// Has the state say what the lease can have until the next commit.

@@ -63,6 +63,19 @@ impl Conditional<'_> {
         if failpoint::is_planted(UNCONDITIONAL) {
             return written(self.send(ItemRequest::Upsert(json)).await?);
         }
+        let mut unanswered = false;
+        let outcome = self.put_in_turns(json, &mut unanswered).await;
+        let sender = &self.writer.sender;
+        sender.note_unanswered(self.item, unanswered, &outcome);
+        outcome
+    }
+
+    /// Sets `unanswered` if a creation may have been carried out, or may still be, without an answer.
+    async fn put_in_turns(
+        &self,
+        json: &[u8],
+        unanswered: &mut bool,
+    ) -> Result<Applied, NotApplied> {
         let mut known = self.writer.etags.take(self.item);
         let mut backoff = Backoff::default();
         let mut conflicts = 0;
@@ -76,7 +89,11 @@ impl Conditional<'_> {
                 Some(etag) => ItemRequest::Replace(json, etag),
                 None => ItemRequest::Create(json),
             };
-            match self.send(request).await? {
+            let sent = match request {
+                ItemRequest::Create(_) => self.send_noting(request, unanswered).await,
+                _ => self.send(request).await,
+            };
+            match sent? {
                 ItemOutcome::Created(etag) => return self.created(etag).await,
                 ItemOutcome::Replaced(etag) => {
                     self.note(etag);
@@ -179,16 +196,17 @@ impl Conditional<'_> {
     }
 
     async fn send(&self, request: ItemRequest<'_>) -> Result<ItemOutcome, NotApplied> {
-        let mut unanswered = false;
-        let request_of_item = Request::Item(self.item, request);
+        self.send_noting(request, &mut false).await
+    }
+
+    async fn send_noting(
+        &self,
+        request: ItemRequest<'_>,
+        unanswered: &mut bool,
+    ) -> Result<ItemOutcome, NotApplied> {
+        let request = Request::Item(self.item, request);
         let sender = &self.writer.sender;
-        let outcome = sender
-            .send_during(self.tenure, request_of_item, &mut unanswered)
-            .await;
-        if matches!(request, ItemRequest::Create(_)) {
-            sender.note_unanswered(self.item, unanswered, &outcome);
-        }
-        outcome
+        sender.send_during(self.tenure, request, unanswered).await
     }
 
     async fn pause(&self, backoff: &mut Backoff) -> Result<(), NotApplied> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::events::ReplayEvent;
+use super::events::{Applied, ReplayEvent};
 use super::item_sender::{ItemSender, NotApplied, Request};
 use crate::cosmos::backoff::{Backoff, honoured};
 use crate::cosmos::error::{Verdict, describe, verdict};
@@ -69,14 +69,19 @@ impl ItemSender {
         self.observer.observe(&ReplayEvent::LeftBehind(text));
     }
 
-    /// Says that a creation may be carried out later, if an attempt had no answer before its range was given up.
+    /// Says that a creation may be carried out later, if an attempt had no answer, and what became of it was not found out
+    /// before its range was given up, a stop or a failure.
     pub(super) fn note_unanswered(
         &self,
         item: &ItemAddress,
         unanswered: bool,
-        outcome: &Result<ItemOutcome, NotApplied>,
+        outcome: &Result<Applied, NotApplied>,
     ) {
-        if unanswered && matches!(outcome, Err(NotApplied::Late)) {
+        let is_unknown = matches!(
+            outcome,
+            Err(NotApplied::Late | NotApplied::Stopped | NotApplied::Failed(_))
+        );
+        if unanswered && is_unknown {
             self.left_behind(item, "the service did not answer");
         }
     }

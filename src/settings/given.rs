@@ -461,7 +461,7 @@ impl Given {
     }
 
     /// The text that was given: by the flag, otherwise by the variable, otherwise by the profile.
-    fn text(&self, row: &Row) -> Option<(String, Origin)> {
+    pub(super) fn text(&self, row: &Row) -> Option<(String, Origin)> {
         if !self.is_typed(row) {
             return self.text_elsewhere(row);
         }

@@ -35,6 +35,7 @@ mod replayed_share;
 mod resolved;
 mod resume;
 mod setting;
+mod shaping;
 mod shard;
 mod share;
 pub(crate) mod table;

@@ -1,5 +1,6 @@
 //! The leases of a range that was split or merged, as the processors of each SDK make them.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -101,6 +102,26 @@ pub(super) fn leave_out_children(leases: &mut Vec<Lease>, partitions: &[Physical
     leases.retain(|_| !each.next().is_some_and(is_child));
 }
 
+/// The ids of leases whose range another one has too, of which one stays: a crash between the creation of a lease and the
+/// deletion of the one that it replaces leaves both. That of a partition goes, and otherwise the one with the greatest id.
+pub(super) fn doubles(leases: &[Lease], partitions: &[PhysicalPartition]) -> HashSet<String> {
+    let mut all: Vec<(FeedRange, bool, &str)> = leases
+        .iter()
+        .filter(|lease| lease.checkpoint.etag().is_some())
+        .filter_map(|lease| {
+            let range = range_of(lease, partitions)?;
+            Some((range, lease.form == Form::NetPartition, lease.id.as_str()))
+        })
+        .collect();
+    let key = |(range, goes, id): &(FeedRange, bool, &str)| {
+        let bounds = (range.min_inclusive.clone(), range.max_exclusive.clone());
+        (bounds, *goes, (*id).to_owned())
+    };
+    all.sort_by_cached_key(key);
+    let pairs = all.windows(2).filter(|pair| pair[0].0 == pair[1].0);
+    pairs.map(|pair| pair[1].2.to_owned()).collect()
+}
+
 /// The form and the token of the lease of a part.
 fn form_of(
     dialect: Dialect,
@@ -149,6 +170,22 @@ mod tests {
         let mut with_parent = children();
         with_parent.push(parent());
         assert_eq!(left(with_parent), ["1", "0"]);
+        let double = |leases: &[Lease]| -> Vec<String> {
+            let mut ids: Vec<String> = doubles(leases, &[]).into_iter().collect();
+            ids.sort_unstable();
+            ids
+        };
+        assert_eq!(double(&children()), [] as [String; 0]);
+        assert_eq!(
+            double(&[
+                lease(0, "4", "", "55"),
+                lease(1, "-55", "", "55"),
+                parent(),
+                other()
+            ]),
+            ["a..0", "a..4"]
+        );
+        assert_eq!(double(&[lease(0, "4", "", "55"), parent()]), ["a..4"]);
         // That of a merged partition, and the one that it becomes.
         assert_eq!(left(vec![lease(1, "-55", "", "55"), parent()]), ["0"]);
         assert_eq!(left(vec![lease(1, "-55", "", "55"), other()]), ["-55", "1"]);

@@ -13,7 +13,8 @@ use crate::error::hints;
 use crate::escape::escape_for_terminal;
 use crate::feed::{Position, RangeId};
 use crate::job::{
-    ClaimedRange, Hold, RangeCommit, RangeCommitted, RangeOutcome, RangeToClaim, RangeWriter,
+    Claimed, ClaimedRange, Hold, RangeCommit, RangeCommitted, RangeOutcome, RangeToClaim,
+    RangeWriter,
 };
 use crate::observe::Event;
 use crate::process;
@@ -46,7 +47,9 @@ impl Instance<'_> {
         self.work.spawn(async move {
             let claim = async {
                 let _permit = claims.acquire().await?;
-                let partitions = source.client.list_partitions(false).await?.into();
+                // What only a few need at a time is not kept by all that wait.
+                let partitions = Box::pin(source.client.list_partitions(false));
+                let partitions = partitions.await?.into();
                 let range = RangeToClaim {
                     range,
                     etag,
@@ -60,7 +63,7 @@ impl Instance<'_> {
                         Box::pin(async move { tenure.confirmed().await })
                     }),
                 };
-                files.claim(range, hold).await
+                Box::pin(files.claim(range, hold)).await
             };
             let result = claim.await;
             Done::Claimed { id, result }
@@ -68,13 +71,23 @@ impl Instance<'_> {
     }
 
     /// Begins to read the range of a lease whose state was claimed.
-    pub(super) fn claimed(&mut self, id: RangeId, result: Result<ClaimedRange>) -> Result<()> {
+    pub(super) fn claimed(&mut self, id: RangeId, result: Result<Claimed>) -> Result<()> {
+        let result = result.map(|Claimed { range, notices }| {
+            notices.iter().for_each(|text| self.report.notice(text));
+            range
+        });
         let Some(holding) = self.holdings.get_mut(&id) else {
             if let Ok(ClaimedRange::Begun(writer, ..)) = result {
                 writer.discard();
             }
             return Ok(());
         };
+        if holding.phase != Phase::Claiming {
+            if let Ok(ClaimedRange::Begun(writer, ..)) = result {
+                writer.discard();
+            }
+            return Ok(());
+        }
         let claimed = match result {
             Ok(claimed) => claimed,
             Err(error) => return self.unclaimed(id, error),
@@ -248,12 +261,14 @@ impl Instance<'_> {
     /// A commit has ended.
     pub(super) fn committed(&mut self, id: RangeId, committed: RangeCommitted) -> Result<()> {
         let Some(holding) = self.holdings.get_mut(&id) else {
+            committed.discard();
             return Ok(());
         };
         let Some(own) = &mut holding.files else {
             return Ok(());
         };
         let Some(writer) = &mut own.writer else {
+            committed.discard();
             return Ok(());
         };
         let (began, took) = committed.took();

@@ -27,7 +27,7 @@ use crate::report::Report;
 use crate::schema::TableForm;
 use crate::settings::TailPlan;
 use crate::signal::Shutdown;
-use crate::state::group_place::GroupPlace;
+use crate::state::group_place::{GroupPlace, Shaping};
 use crate::state::model::{FrozenOptions, JobKind, Settings};
 
 /// States that are claimed at the same time.
@@ -40,6 +40,8 @@ pub(crate) struct FilesPlan {
     pub(crate) kind: JobKind,
     pub(crate) options: FrozenOptions,
     pub(crate) records: Option<RecordForm>,
+    /// What else decides what is written.
+    pub(crate) shaping: Shaping,
     pub(crate) settings: Settings,
     /// Whether uploads that the store has removed are read again.
     pub(crate) repair: bool,
@@ -49,11 +51,12 @@ pub(crate) struct FilesPlan {
 
 impl FilesPlan {
     /// What a tail writes.
-    pub(crate) fn of_tail(plan: TailPlan, address: Address) -> Self {
+    pub(crate) fn of_tail(plan: TailPlan, address: Address, shaping: Shaping) -> Self {
         Self {
             address,
             kind: JobKind::Tail,
             records: plan.records,
+            shaping,
             repair: plan.repair,
             idle_timeout: plan.idle_timeout,
             options: FrozenOptions {
@@ -143,7 +146,8 @@ pub(crate) async fn files(
     if !created? {
         return Ok(shutdown.reason().unwrap_or(ExitCode::Interrupted));
     }
-    let own = Arc::new(own.files(place, source.clone(), encoders(&source.client)));
+    let own = own.files(place, source.clone(), encoders(&source.client))?;
+    let own = Arc::new(own);
     let outlet = Files {
         files: Arc::clone(&own),
         claims: Arc::new(Semaphore::new(CLAIMS)),
@@ -218,6 +222,7 @@ fn group_plan(
         kind: plan.kind,
         options: plan.options.clone(),
         records: plan.records,
+        shaping: plan.shaping.clone(),
         settings: plan.settings.clone(),
         repair: plan.repair,
     }

@@ -21,6 +21,8 @@ pub(super) enum Phase {
     Replaced(Vec<(FeedRange, String)>),
     /// It is let go, since others have too few.
     Leaving,
+    /// It is deleted, since another lease has its range.
+    Doubled,
 }
 
 /// A lease that this instance has.

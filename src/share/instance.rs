@@ -24,8 +24,8 @@ use crate::count::count;
 use crate::error::{ExitCode, exit_code, find};
 use crate::escape::escape_for_terminal;
 use crate::feed::{FeedRange, RangeId};
-use crate::job::{ClaimedRange, RangeCommitted, Watch, WatchEnd};
-use crate::leases::{Group, Lease};
+use crate::job::{Claimed, RangeCommitted, Watch, WatchEnd};
+use crate::leases::{Attempt, Group, Lease};
 use crate::observe::{Event, Observers};
 use crate::process;
 use crate::reader::{ReaderEvent, ReaderOptions, Shard};
@@ -84,9 +84,13 @@ pub(super) enum Done {
         id: RangeId,
         result: Result<Replaced>,
     },
+    Deleted {
+        id: RangeId,
+        result: Result<Attempt>,
+    },
     Claimed {
         id: RangeId,
-        result: Result<ClaimedRange>,
+        result: Result<Claimed>,
     },
     Committed {
         id: RangeId,
@@ -144,6 +148,8 @@ pub(super) struct Instance<'a> {
     pub(super) printed: u64,
     /// Leases whose states could not be claimed.
     pub(super) unclaimed: HashSet<RangeId>,
+    /// The ids of leases that are to go, since others have their ranges.
+    pub(super) doubles: HashSet<String>,
 }
 
 impl<'a> Instance<'a> {
@@ -173,6 +179,7 @@ impl<'a> Instance<'a> {
             end: None,
             printed: 0,
             unclaimed: HashSet::new(),
+            doubles: HashSet::new(),
         }
     }
 
@@ -395,6 +402,7 @@ impl<'a> Instance<'a> {
             Done::Written { id, result } => self.written(id, result)?,
             Done::Released { id, result } => self.released(id, result)?,
             Done::Replaced { id, result } => self.replaced(id, result)?,
+            Done::Deleted { id, result } => self.deleted(id, result)?,
             Done::Claimed { id, result } => self.claimed(id, result)?,
             Done::Committed { id, committed } => self.committed(id, committed)?,
         }

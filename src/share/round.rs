@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::balance::{Seen, balance};
 use super::bootstrap::ensure_own;
+use super::children::doubles;
 use super::holding::{Changes, Holding, HoldingFiles, Phase};
 use super::instance::{Done, Instance, Stopping, is_final};
 use super::store::Kept;
@@ -124,6 +125,10 @@ impl Instance<'_> {
             wanted.release.clear();
             wanted.steal = None;
         }
+        self.doubles = match self.parts.outlet.files() {
+            Some(_) => doubles(&group.leases, partitions),
+            None => HashSet::new(),
+        };
         let back = group.leases.iter().enumerate();
         let back = back.filter(|(_, lease)| is_back(lease)).map(|(at, _)| at);
         let back: Vec<usize> = back.collect();
@@ -132,6 +137,11 @@ impl Instance<'_> {
         }
         for at in wanted.take.iter().chain(&wanted.steal) {
             self.acquire(&group.leases[*at], partitions, false);
+        }
+        for (lease, id) in &held {
+            if self.doubles.contains(lease) {
+                self.end_double(*id);
+            }
         }
         self.replace_merged(group, partitions, &held);
         for at in wanted.release {
@@ -258,7 +268,7 @@ impl Instance<'_> {
                 let _permit = writers.acquire().await?;
                 let etag = match start {
                     true => {
-                        let start = source.start_of(&range, &partitions);
+                        let start = Box::pin(source.start_of(&range, &partitions));
                         let start = tokio::time::timeout(store.intervals.validity(), start);
                         let start = stop.run_until_cancelled(start).await;
                         let start = start.context("the instance is being stopped")?;
@@ -272,7 +282,9 @@ impl Instance<'_> {
                 loop {
                     ensure!(!stop.is_cancelled(), "the instance is being stopped");
                     let etag = etag.as_deref().filter(|_| now.checkpoint.etag().is_none());
-                    let newer = match store.write(&now, own, etag, &range, until).await? {
+                    // What only a few need at a time is not kept by all that wait.
+                    let write = Box::pin(store.write(&now, own, etag, &range, until));
+                    let newer = match write.await? {
                         Kept::OfNamesake(newer) if follows => newer,
                         kept => return Ok(kept),
                     };
@@ -375,6 +387,7 @@ impl Instance<'_> {
             snapshot: false,
         };
         let has_files = self.parts.outlet.files().is_some();
+        let is_double = self.doubles.contains(&lease.id);
         if !has_files {
             self.parts.observers.emit(&Event::Added { range: &read });
         }
@@ -413,6 +426,8 @@ impl Instance<'_> {
         );
         if self.stopping == Stopping::Releasing {
             self.release(id);
+        } else if is_double {
+            self.end_double(id);
         } else if has_files {
             self.claim(id, etag);
         } else {

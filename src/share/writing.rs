@@ -14,6 +14,7 @@ use super::store::Kept;
 use crate::cosmos::token::segments;
 use crate::escape::escape_for_terminal;
 use crate::feed::RangeId;
+use crate::leases::Attempt;
 use crate::observe::Event;
 use crate::process;
 
@@ -73,9 +74,8 @@ impl Instance<'_> {
             let write = async {
                 let _permit = writers.acquire().await?;
                 let own = Some(store.instance.as_str());
-                store
-                    .write(&lease, own, etag.as_deref(), &range, until)
-                    .await
+                // What only a few need at a time is not kept by all that wait.
+                Box::pin(store.write(&lease, own, etag.as_deref(), &range, until)).await
             };
             let result = write.await;
             Done::Written { id, result }
@@ -195,7 +195,58 @@ impl Instance<'_> {
                     Done::Replaced { id, result }
                 });
             }
+            Phase::Doubled => {
+                holding.is_writing = true;
+                let (lease, until) = (holding.lease.clone(), holding.valid_until);
+                let store = Arc::clone(&self.parts.store);
+                self.work.spawn(async move {
+                    let result = store.delete(&lease, until).await;
+                    Done::Deleted { id, result }
+                });
+            }
         }
+    }
+
+    /// Deletes a lease whose range another one has too: the owners of both would claim the state of the range in turns. What
+    /// is not committed is read again by whoever has the other one.
+    pub(super) fn end_double(&mut self, id: RangeId) {
+        let Some(holding) = self.holdings.get_mut(&id) else {
+            return;
+        };
+        if !matches!(holding.phase, Phase::Claiming | Phase::Reading) {
+            return;
+        }
+        holding.stop.cancel();
+        holding.phase = Phase::Doubled;
+        holding.waits_for = Some(0);
+        let files = holding.files.as_mut();
+        if let Some(writer) = files.and_then(|files| files.writer.take()) {
+            writer.discard();
+        }
+        self.go_on(id);
+    }
+
+    pub(super) fn deleted(&mut self, id: RangeId, result: Result<Attempt>) -> Result<()> {
+        let why = match result {
+            Ok(Attempt::Done(_) | Attempt::Gone) => "deleted: another lease has its range",
+            Ok(Attempt::Refused) => "not deleted: another instance has it",
+            Ok(Attempt::Late) => "could not be deleted in time",
+            Err(error) if is_final(&error) => return Err(self.refused(id, error)),
+            Err(error) => {
+                if let Some(holding) = self.holdings.get_mut(&id) {
+                    (holding.is_writing, holding.renew_at) = (false, Duration::ZERO);
+                    let token = escape_for_terminal(&holding.lease.token);
+                    let text = format!("lease `{token}`: cannot be deleted yet: {error:#}");
+                    self.report.detail(&text);
+                }
+                return Ok(());
+            }
+        };
+        if let Some(holding) = self.drop_holding(id, why) {
+            let own = self.may_own.get_or_insert_default();
+            own.insert(holding.lease.token);
+        }
+        Ok(())
     }
 
     pub(super) fn replaced(&mut self, id: RangeId, result: Result<Replaced>) -> Result<()> {
@@ -255,9 +306,7 @@ impl Instance<'_> {
         self.work.spawn(async move {
             let release = async {
                 let _permit = writers.acquire().await?;
-                store
-                    .write(&lease, None, etag.as_deref(), &range, until)
-                    .await
+                Box::pin(store.write(&lease, None, etag.as_deref(), &range, until)).await
             };
             let result = release.await;
             Done::Released { id, result }
@@ -367,7 +416,7 @@ impl Instance<'_> {
                     continue;
                 }
                 Ok(Done::Replaced { id, .. }) => (id, None),
-                Ok(Done::Released { id, .. }) => {
+                Ok(Done::Released { id, .. } | Done::Deleted { id, .. }) => {
                     self.holdings.remove(&id);
                     continue;
                 }

@@ -7,7 +7,9 @@
 
 mod pool;
 mod series;
+mod together;
 mod writer;
 
 pub use series::SinkOptions;
+pub use together::{SharedSink, Together};
 pub use writer::{PageToWrite, Seal, Sink};

@@ -4,7 +4,7 @@
 /// processor's cache when they are read again, and that the system need not find long runs of free memory.
 pub(super) const BUFFER_BYTES: usize = 256 << 10;
 
-/// Spare buffers that are kept: one for the bytes of a file, one for text that is to be compressed.
+/// Spare buffers that are kept for each thread: one for the bytes of a file, one for text that is to be compressed.
 const MAX_SPARES: usize = 2;
 
 /// A buffer with more capacity than this, after an unusually large page, is freed once it is empty.
@@ -19,16 +19,32 @@ pub(super) struct Gathered {
     counted: usize,
 }
 
-/// Lends buffers to the series of a thread, which write one at a time: a container can have thousands of
-/// them. It counts what they keep.
-#[derive(Debug, Default)]
+/// Lends buffers to the series of a thread, or of a few, each of which writes one at a time: a container can have thousands
+/// of them. It counts what they keep.
+#[derive(Debug)]
 pub(super) struct BufferPool {
     /// Empty buffers, the largest last.
     spare: Vec<Vec<u8>>,
+    max_spares: usize,
     lent: usize,
 }
 
+impl Default for BufferPool {
+    fn default() -> Self {
+        Self::of_threads(1)
+    }
+}
+
 impl BufferPool {
+    /// The buffers of so many threads.
+    pub(super) fn of_threads(threads: usize) -> Self {
+        Self {
+            spare: Vec::new(),
+            max_spares: MAX_SPARES * threads,
+            lent: 0,
+        }
+    }
+
     /// Lends the largest spare buffer, unless the series has kept one.
     pub(super) fn lend(&mut self, gathered: &mut Gathered) {
         if gathered.bytes.capacity() == 0 {
@@ -63,7 +79,7 @@ impl BufferPool {
         buffer.clear();
         self.spare.push(buffer);
         self.spare.sort_by_key(Vec::capacity);
-        if self.spare.len() > MAX_SPARES {
+        if self.spare.len() > self.max_spares {
             self.spare.remove(0);
         }
     }

@@ -282,6 +282,12 @@ impl Series {
         pool.take_back(&mut self.encoded);
     }
 
+    /// Drops what was gathered: nothing more will be written.
+    pub(super) fn discard(&mut self) {
+        self.gathered.bytes.clear();
+        self.encoded.bytes.clear();
+    }
+
     /// Bytes of memory for rows of the encoder.
     pub(super) fn encoder_memory(&self) -> usize {
         self.encoder.buffered_bytes()

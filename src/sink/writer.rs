@@ -2,8 +2,8 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvError, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, anyhow};
@@ -54,7 +54,9 @@ impl Seal {
     }
 }
 
-enum Command {
+/// What a writer is to do.
+#[derive(Debug)]
+pub(super) enum Command {
     Write {
         series: u32,
         page: Box<PageToWrite>,
@@ -63,6 +65,8 @@ enum Command {
         seal: Seal,
         reply: oneshot::Sender<Result<Vec<Receipt>>>,
     },
+    /// To write the rows that its encoders keep, since they keep the most of several.
+    WriteRows,
 }
 
 /// The writing side of a job.
@@ -99,17 +103,16 @@ impl Sink {
         let options = Arc::new(options);
         let mut writers: Vec<Writer> = Vec::new();
         for _ in 0..threads {
-            writers.push(Writer {
-                pool: BufferPool::default(),
-                destination: Arc::clone(destination),
-                options: Arc::clone(&options),
-                encoder_memory,
-                encoders: Arc::clone(&encoders),
-                series: BTreeMap::new(),
-                next_parts: next_parts.clone(),
-                failed: failed.clone(),
-                has_failed: false,
-            });
+            let (options, encoders) = (Arc::clone(&options), Arc::clone(&encoders));
+            let mut writer = Writer::new(
+                destination,
+                options,
+                encoders,
+                next_parts.clone(),
+                failed.clone(),
+            );
+            writer.encoder_memory = encoder_memory;
+            writers.push(writer);
         }
         for part in resumed {
             let writer = &mut writers[part.series as usize % threads];
@@ -191,8 +194,9 @@ impl Drop for Sink {
 /// When the series of a thread have gathered this many bytes, all of them write what they have.
 const MAX_GATHERED: usize = 8 << 20;
 
-struct Writer {
-    pool: BufferPool,
+/// Writes series, one at a time.
+pub(super) struct Writer {
+    pool: Arc<Mutex<BufferPool>>,
     destination: Arc<dyn Destination>,
     options: Arc<SinkOptions>,
     /// This thread's share of the memory for encoders.
@@ -206,6 +210,32 @@ struct Writer {
 }
 
 impl Writer {
+    pub(super) fn new(
+        destination: &Arc<dyn Destination>,
+        options: Arc<SinkOptions>,
+        encoders: Arc<NewEncoder>,
+        next_parts: HashMap<u32, u32>,
+        failed: mpsc::UnboundedSender<anyhow::Error>,
+    ) -> Self {
+        Self {
+            pool: Arc::default(),
+            destination: Arc::clone(destination),
+            encoder_memory: options.encoder_memory,
+            options,
+            encoders,
+            series: BTreeMap::new(),
+            next_parts,
+            failed,
+            has_failed: false,
+        }
+    }
+
+    /// The same, with buffers that others have too.
+    pub(super) fn with_buffers(mut self, buffers: &Arc<Mutex<BufferPool>>) -> Self {
+        self.pool = Arc::clone(buffers);
+        self
+    }
+
     fn series(&mut self, id: u32) -> Result<&mut Series> {
         Ok(match self.series.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
@@ -220,16 +250,15 @@ impl Writer {
     }
 
     fn write(&mut self, series: u32, page: PageToWrite) -> Result<()> {
-        let mut pool = std::mem::take(&mut self.pool);
-        let written = self.series(series).and_then(|series| {
-            series.enter(&mut pool);
+        let buffers = Arc::clone(&self.pool);
+        let buffers = || buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        self.series(series).and_then(|series| {
+            series.enter(&mut buffers());
             let written = series.write(page.before, &page.page, page.position, page.request_charge);
-            series.leave(&mut pool);
+            series.leave(&mut buffers());
             written
-        });
-        self.pool = pool;
-        written?;
-        if self.pool.lent() > MAX_GATHERED {
+        })?;
+        if buffers().lent() > MAX_GATHERED {
             self.series.values_mut().try_for_each(Series::flush)?;
             self.take_back_buffers();
         }
@@ -238,16 +267,30 @@ impl Writer {
 
     /// Called after series were used other than by [`Writer::write`].
     fn take_back_buffers(&mut self) {
+        let buffers = Arc::clone(&self.pool);
+        let mut buffers = buffers.lock().unwrap_or_else(PoisonError::into_inner);
         for series in self.series.values_mut() {
-            series.leave(&mut self.pool);
+            series.leave(&mut buffers);
         }
+    }
+
+    /// Bytes of rows that its encoders keep.
+    pub(super) fn encoder_bytes(&self) -> usize {
+        self.series.values().map(Series::encoder_memory).sum()
+    }
+
+    /// Writes the rows that its encoders keep.
+    fn write_rows(&mut self) -> Result<()> {
+        let mut series = self.series.values_mut();
+        series.try_for_each(Series::flush_encoder)?;
+        self.take_back_buffers();
+        Ok(())
     }
 
     /// Flushes the encoder that keeps the most, while all of them together keep too much.
     fn free_memory(&mut self) -> Result<()> {
         loop {
-            let kept = self.series.values().map(Series::encoder_memory);
-            if kept.sum::<usize>() <= self.encoder_memory {
+            if self.encoder_bytes() <= self.encoder_memory {
                 return Ok(());
             }
             let series = self.series.values_mut();
@@ -256,8 +299,9 @@ impl Writer {
             };
             let before = largest.encoder_memory();
             largest.flush_encoder()?;
-            largest.leave(&mut self.pool);
-            if largest.encoder_memory() >= before {
+            let is_stuck = largest.encoder_memory() >= before;
+            self.take_back_buffers();
+            if is_stuck {
                 // The rest are buffers that it will need again.
                 return Ok(());
             }
@@ -266,17 +310,25 @@ impl Writer {
 
     fn run(mut self, commands: &Receiver<Command>) {
         while let Ok(command) = self.next(commands) {
-            match command {
-                Command::Write { series, page } if !self.has_failed => {
-                    let written = self.write(series, *page);
-                    self.note(written);
-                }
-                Command::Write { .. } => {}
-                Command::Checkpoint { seal, reply } => {
-                    let receipts = self.checkpoint(&seal);
-                    // The other side is gone when the job is being torn down.
-                    reply.send(receipts).ok();
-                }
+            self.execute(command);
+        }
+    }
+
+    pub(super) fn execute(&mut self, command: Command) {
+        match command {
+            Command::Checkpoint { seal, reply } => {
+                let receipts = self.checkpoint(&seal);
+                // The other side is gone when the job is being torn down.
+                reply.send(receipts).ok();
+            }
+            _ if self.has_failed => {}
+            Command::Write { series, page } => {
+                let written = self.write(series, *page);
+                self.note(written);
+            }
+            Command::WriteRows => {
+                let written = self.write_rows();
+                self.note(written);
             }
         }
     }
@@ -350,5 +402,15 @@ impl Writer {
             self.next_parts.insert(id, next_part);
         }
         Ok(receipts)
+    }
+}
+
+impl Drop for Writer {
+    /// Others may go on with the buffers.
+    fn drop(&mut self) {
+        for series in self.series.values_mut() {
+            series.discard();
+        }
+        self.take_back_buffers();
     }
 }

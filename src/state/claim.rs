@@ -41,6 +41,8 @@ pub struct Claimed {
     claim: Claim,
     claim_of: ClaimOf,
     pause: fn(Duration),
+    /// Whether the text of the last commit can have been stored.
+    may_be_stored: bool,
 }
 
 /// Reads the claim of a text.
@@ -76,6 +78,7 @@ impl Claimed {
             },
             claim_of,
             pause: failpoint::pause,
+            may_be_stored: false,
         };
         Ok((claimed, text))
     }
@@ -127,12 +130,15 @@ impl Claimed {
     pub fn commit(&mut self, text: &[u8]) -> Result<()> {
         let mut pause = FIRST_PAUSE;
         let mut unclear = None;
+        self.may_be_stored = false;
         for attempt in 0..MAX_ATTEMPTS {
             if attempt > 0 {
                 (self.pause)(pause);
                 pause *= 2;
             }
-            match self.store.put(text, self.version.as_ref()) {
+            let put = self.store.put(text, self.version.as_ref());
+            self.may_be_stored |= matches!(put, Ok(Put::Done(_) | Put::Unclear(_)));
+            match put {
                 Ok(Put::Done(version)) => {
                     self.version = Some(version);
                     return Ok(());
@@ -158,6 +164,7 @@ impl Claimed {
             };
             match stored {
                 Some(stored) if stored.text == text => {
+                    self.may_be_stored = true;
                     self.version = Some(stored.version);
                     return Ok(());
                 }
@@ -182,6 +189,11 @@ impl Claimed {
             true => Ok(()),
             false => Err(self.lost(stored)),
         }
+    }
+
+    /// Whether the text of the last commit can have been stored, so that another process may have read it.
+    pub fn may_be_stored(&self) -> bool {
+        self.may_be_stored
     }
 
     /// Whether it is certain that another process has written the state since.

@@ -3,6 +3,8 @@
 //! It is an object that the first instance creates, and that never changes; the others compare. Each range has a state of its
 //! own beside it.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,9 @@ const FORM: Form = Form {
     version: 1,
     start_over: "write to a new place, with another group",
 };
+
+/// Options beside those that a state keeps which decide what is written, by their names. Of a program it is a checksum.
+pub type Shaping = BTreeMap<String, String>;
 
 /// What all ranges of a group have in common that are written to one place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +47,9 @@ pub struct GroupPlace {
     /// What the lines of a tail are, if they are all of one form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<RecordForm>,
+    /// What else decides what is written; absent if an older build has begun it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shaping: Option<Shaping>,
 }
 
 impl GroupPlace {
@@ -121,6 +129,8 @@ impl GroupPlace {
         };
         let differs = if found.kind != self.kind {
             Some((format!("by {}", command(found)), command(self)))
+        } else if let Some(differing) = self.differing_shaping(found) {
+            Some(differing)
         } else if found.records != self.records {
             Some((format!("as {}", lines(found)), lines(self)))
         } else {
@@ -139,6 +149,20 @@ impl GroupPlace {
             ));
         }
         Ok(())
+    }
+
+    /// The first other option that decides what is written in which `found` differs: as it has it, and as this one has it.
+    fn differing_shaping(&self, found: &Self) -> Option<(String, String)> {
+        let there = found.shaping.as_ref()?;
+        let none = Shaping::new();
+        let own = self.shaping.as_ref().unwrap_or(&none);
+        let option = |all: &Shaping, name: &str| match all.get(name) {
+            Some(value) => format!("with --{name} {}", value.escape_debug()),
+            None => format!("without --{name}"),
+        };
+        let mut names = own.keys().chain(there.keys());
+        let name = names.find(|name| own.get(*name) != there.get(*name))?;
+        Some((option(there, name), option(own, name)))
     }
 
     /// The error of a command that works on one export.

@@ -1,6 +1,6 @@
 //! The ledger: the only place where receipts become commits.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,6 +33,8 @@ pub struct Ledger {
     dirty: bool,
     /// When it was stored last.
     saved: OffsetDateTime,
+    /// Places of parts that are not published, which a state can name that was stored.
+    named: HashSet<String>,
 }
 
 /// How old a stored state becomes while its process runs: rules of a store that delete objects go by their age.
@@ -42,6 +44,7 @@ impl Ledger {
     /// A ledger over `state`, which is written with the first commit.
     pub fn new(state: State, destination: Arc<dyn Destination>, claimed: Option<Claimed>) -> Self {
         Self {
+            named: named_by(&state).collect(),
             state,
             destination,
             claimed,
@@ -250,6 +253,13 @@ impl Ledger {
         }
     }
 
+    /// Ends the uploads of this process that no stored state names: whoever has the state now ends or completes the others.
+    pub fn abort_uncommitted(&self) {
+        let mut uploads = self.destination.uploads();
+        uploads.retain(|upload| !self.named.contains(&upload.place));
+        self.destination.abort(&uploads);
+    }
+
     /// Whether it is certain that another process has claimed the state.
     pub fn is_lost(&self) -> bool {
         self.claimed.as_ref().is_some_and(Claimed::is_lost)
@@ -305,7 +315,16 @@ impl Ledger {
 
     fn save(&mut self) -> Result<()> {
         match &mut self.claimed {
-            Some(claimed) => commit_next(&mut self.state, self.destination.as_ref(), claimed)?,
+            Some(claimed) => {
+                let committed = commit_next(&mut self.state, self.destination.as_ref(), claimed);
+                if committed.is_ok() {
+                    self.named.clear();
+                }
+                if claimed.may_be_stored() {
+                    self.named.extend(named_by(&self.state));
+                }
+                committed?;
+            }
             None => self.state.generation += 1,
         }
         self.dirty = false;
@@ -323,6 +342,14 @@ impl Ledger {
         self.state.sealed.clear();
         Ok(published)
     }
+}
+
+/// The places of parts that a state names and that are not published.
+fn named_by(state: &State) -> impl Iterator<Item = String> {
+    let open = state.series.iter().filter_map(|one| one.open.as_ref());
+    let parts = open.chain(&state.sealed);
+    let places = parts.filter_map(|part| part.place.clone());
+    places.chain(state.uploads.iter().map(|one| one.place.clone()))
 }
 
 /// Commits `state` as the next generation.

@@ -9,3 +9,4 @@ mod memory;
 mod process;
 mod reading;
 mod schedules;
+mod together;

@@ -87,7 +87,7 @@ impl Objects {
                         self.bucket.address(),
                         self.display_of(&other)
                     ),
-                    "this one has published nothing: export to another path",
+                    self.way_out(&other),
                 ));
             }
         }
@@ -116,6 +116,33 @@ impl Objects {
             }
         }
         Ok(Some(is_orphaned(&place, there, &marks)))
+    }
+
+    /// What to do about two exports of which neither may go on: which object is in the way of which.
+    fn way_out(&self, other: &str) -> String {
+        let address = self.bucket.address();
+        let (other, own) = (self.display_of(other), self.display_of(&self.own_mark()));
+        match (address.shard(), address.range()) {
+            (Some(_), _) => "this one has published nothing: export to another path".to_owned(),
+            (None, Some(_)) => format!(
+                "nothing of this range is published: if that export has ended, and has published nothing, delete `{other}`, and \
+                 the group goes on; otherwise end its instances, give the group another place, and delete `{own}`"
+            ),
+            (None, None) => format!(
+                "this one has published nothing: export to another path, and delete `{own}`, so that the other one can go on"
+            ),
+        }
+    }
+
+    /// The object that says that this export has begun here.
+    fn own_mark(&self) -> String {
+        let address = self.bucket.address();
+        let place = address.of_all();
+        match (address.range(), &self.claiming) {
+            (Some(_), _) => own_object(&place, GROUP_FILE),
+            (None, Some(_)) => CLAIM.to_owned(),
+            (None, None) => own_object(&place, STATE_FILE),
+        }
     }
 
     /// Whether the mark of another kind is there. A claim that was withdrawn is none, and a damaged one is one.

@@ -55,7 +55,7 @@ fn lsn(range: &RangeState) -> u64 {
 }
 
 /// A position with a token as the SDK has it.
-fn position(range: &FeedRange, lsn: u64) -> Position {
+pub(super) fn position(range: &FeedRange, lsn: u64) -> Position {
     let part = serde_json::json!({
         "min_epk": range.min_inclusive,
         "max_epk": range.max_exclusive,

@@ -148,6 +148,14 @@ impl FilesScene {
         }
     }
 
+    /// The states of the ranges.
+    pub(super) fn states(&self) -> Vec<State> {
+        let objects = self.objects().into_iter();
+        let states = objects.filter(|(name, _)| name.starts_with("_cosmos-tail/ranges/"));
+        let states = states.map(|(_, text)| file::parse(&text).unwrap());
+        states.collect()
+    }
+
     /// Waits until these numbers are in files.
     #[track_caller]
     pub(super) fn wait_for(&self, numbers: std::ops::Range<u64>) {
@@ -621,4 +629,52 @@ fn many_ranges_take_little_memory() {
         assert!(peak < 128 << 20, "{} MB", peak >> 20);
     }
     scene.assert_exact(0..2000);
+}
+
+#[test]
+fn instances_whose_lines_differ_are_refused_with_both_values() {
+    let mut scene = FilesScene::new(1);
+    scene.is_tail = true;
+    scene.fill(0..20);
+    let with = |name: &str, arguments: &[&str]| {
+        let mut command = scene.command(name);
+        command.args(arguments);
+        command
+    };
+    let a = scene.start_as("a", &mut with("a", &["--fields", "id,number"]));
+    scene.wait_for(0..20);
+    a.stop();
+    let before = scene.store.objects();
+    for (arguments, said) in [
+        (
+            &["--fields", "number"][..],
+            "are written with --fields id,number, not with --fields number",
+        ),
+        (
+            &[],
+            "are written with --fields id,number, not without --fields",
+        ),
+        (
+            &["--fields", "id,number", "--format", "envelope"],
+            "are written with --format json, not with --format envelope",
+        ),
+        (
+            &["--jq", ".number"],
+            "are written without --jq, not with --jq (7 bytes, crc32c",
+        ),
+    ] {
+        let ended = fail(&mut with("b", arguments), 2);
+        let stderr = &ended.stderr;
+        assert!(stderr.contains(said), "{said}: {stderr}");
+        assert!(
+            stderr.contains("all instances of a group write alike"),
+            "{stderr}"
+        );
+    }
+    assert_eq!(scene.store.objects(), before);
+    scene.fill(20..40);
+    let b = scene.start_as("b", &mut with("b", &["--fields", "id, number"]));
+    scene.wait_for(0..40);
+    b.stop();
+    scene.assert_exact(0..40);
 }

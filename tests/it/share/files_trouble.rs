@@ -95,7 +95,10 @@ fn what_the_store_has_lost_is_read_again_although_the_lease_is_beyond_it() {
     assert_eq!(scene.look().unwrap().numbers.len(), 0);
     scene.store.lose_uploads();
     scene.fill(60..100);
-    scene.start_and_stop(0..100);
+    let b = scene.start("b");
+    scene.wait_for(0..100);
+    let said = b.stop();
+    assert!(said.contains("is gone: its span is read again"), "{said}");
     scene.assert_exact(0..100);
     assert!(!scene.verify().stderr.contains("others have handled"));
 }
@@ -288,4 +291,105 @@ fn a_place_that_was_begun_in_vain_is_named() {
         assert!(ended.stderr.contains(&expected), "{}", ended.stderr);
     }
     scene.assert_exact(0..20);
+}
+
+/// A crash between the creation of a lease and the deletion of the one that it replaces leaves both. Their owners would claim
+/// the state of the range in turns.
+#[test]
+fn of_two_leases_for_one_range_one_stays() {
+    let scene = FilesScene::new(1);
+    scene.fill(0..60);
+    scene.start_and_stop(0..60);
+    let lsn = scene.scene.leased.partitions()[0].1;
+    let whole = ["", "FF"].map(str::to_owned);
+    let net = scene.scene.leased.net("orders");
+    net.range(&whole, None, Some(lsn), &ago(0));
+    let (a, b) = (scene.start("a"), scene.start("b"));
+    let left = || -> Vec<String> { scene.scene.stored().into_keys().collect() };
+    scene
+        .scene
+        .wait_until(|| left() == ["-FF"], || format!("{:?}", left()));
+    scene.fill(60..200);
+    scene.wait_for(0..200);
+    for instance in [a, b] {
+        instance.stop();
+    }
+    scene.assert_exact(0..200);
+    let objects = scene.store.objects().into_iter();
+    let mut states = objects.filter(|(name, _)| name.contains("/ranges/"));
+    let claim = file::claim_of(&states.next().unwrap().1).unwrap();
+    // One for each process and lease, and one after it was disputed.
+    assert!(claim.epoch <= 6, "{}", claim.epoch);
+}
+
+/// An export by itself has begun the place too, in the same moment: it was about to write its state when it was paused.
+#[test]
+fn an_export_and_a_group_at_the_same_moment_lose_nothing_and_say_what_is_in_the_way() {
+    let scene = FilesScene::new(2);
+    // Of one of the ranges nothing is published.
+    let first = scene.scene.leased.partitions()[0].0.clone();
+    let is_of_first = |id: &str| {
+        let latest = scene.scene.leased.orders.latest().into_iter();
+        let mut found = latest.filter(|served| served.id == id);
+        found.next().unwrap().partition == first
+    };
+    let mut numbers = Vec::new();
+    for number in 0..40 {
+        let document = crate::orders::document(number);
+        scene.scene.leased.orders.upsert(document);
+        let id = format!("item-{number}");
+        if is_of_first(&id) {
+            numbers.push(number as u64);
+        } else {
+            let key = format!("key-{}", number % 97);
+            scene.scene.leased.orders.delete(&id, key);
+        }
+    }
+    let state = format!("{PREFIX}_cosmos-tail/state.json");
+    let own = state.clone();
+    scene.store.script(move |_, call| {
+        let is_it = call.kind == CallKind::Put && call.name == own;
+        is_it.then_some(Trouble::PauseBefore)
+    });
+    let mut alone = against(&scene.scene.leased.gateway);
+    scene
+        .reach(&mut alone)
+        .args(["export", "--follow", "-o", ADDRESS]);
+    let mut alone = Instance::start("alone", &mut alone, &scene.scene.printed);
+    assert!(alone.is_paused_by(&scene.store));
+    let a = scene.start("a");
+    let there = || {
+        scene
+            .look()
+            .map(|place| place.numbers.into_keys().collect())
+    };
+    scene.scene.wait_until(
+        || there().is_ok_and(|found: Vec<u64>| found == numbers),
+        || format!("{:?}", there()),
+    );
+    a.stop();
+    scene.store.clear();
+    alone.signal(Signal::SIGCONT);
+    let ended = alone.end();
+    assert_ne!(ended.code, Some(0), "{}", ended.stderr);
+    let way_out = format!("and delete `az://lake/{state}`, so that the other one can go on");
+    assert!(ended.stderr.contains(&way_out), "{}", ended.stderr);
+    // Whoever does not, is told by the group, which goes on as soon as the object is gone.
+    let b = scene.start("b");
+    b.wait_until("it is told", |said| {
+        said.contains(&format!(
+            "has published nothing, delete `az://lake/{state}`"
+        ))
+    });
+    scene.store.replace(&state, None);
+    for number in 40..60 {
+        let document = crate::orders::document(number);
+        scene.scene.leased.orders.upsert(document);
+        numbers.push(number as u64);
+    }
+    scene.scene.wait_until(
+        || there().is_ok_and(|found: Vec<u64>| found == numbers),
+        || format!("{:?}", there()),
+    );
+    b.stop();
 }

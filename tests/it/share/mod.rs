@@ -19,14 +19,19 @@ mod late;
 #[cfg(feature = "object-stores")]
 mod letters;
 mod limits;
+#[cfg(feature = "object-stores")]
+mod memory;
 mod namesakes;
 mod replay;
 mod scene;
+mod slept;
 mod soak;
 mod stolen;
 mod stops;
 mod takeover;
 mod undone;
+#[cfg(feature = "object-stores")]
+mod uploads;
 
 #[cfg(feature = "object-stores")]
 pub(crate) use scene::INTERVALS;

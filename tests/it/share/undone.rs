@@ -1,5 +1,7 @@
 //! Documents of a copy that are created too late: they are deleted again, whatever ends their process, or that is told.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -148,4 +150,89 @@ fn a_document_that_has_expired_in_the_target_is_not_brought_back() {
         assert!(!instance.stop().contains(LEFT_BEHIND));
     }
     assert_eq!(copying.version("x"), None);
+}
+
+/// Attempts without an answer: more than the SDK makes by itself.
+const UNANSWERED: usize = 20;
+
+/// A creation without an answer, before the fate of which is known the process ends its part of it.
+#[test]
+fn a_creation_without_an_answer_is_told_of_at_a_stop_and_at_a_failure() {
+    for fails in [false, true] {
+        let copying = Copying::new(1, "all");
+        let a = copying.start("a");
+        let rid = copying.copy.rid().to_owned();
+        // It may have been carried out, and every further attempt is refused.
+        let status = if fails { 403 } else { 503 };
+        for (times, status) in [(UNANSWERED, 503), (usize::MAX, status)] {
+            let fault = Fault::on(RequestKind::ItemWrite, Action::status(status, 0));
+            let of_copy = fault.when({
+                let rid = rid.clone();
+                move |record| record.container.as_deref() == Some(&rid)
+            });
+            copying
+                .scene
+                .leased
+                .gateway
+                .push_fault(of_copy.times(times));
+        }
+        copying.put("x", 1);
+        let writes = || {
+            let log = copying.scene.leased.gateway.request_log().into_iter();
+            log.filter(|one| {
+                one.kind == RequestKind::ItemWrite && one.container.as_deref() == Some(&rid)
+            })
+            .count()
+        };
+        copying
+            .scene
+            .wait_until(|| writes() > UNANSWERED, || format!("{} writes", writes()));
+        let ended = match fails {
+            true => a.end(),
+            false => {
+                a.signal(Signal::SIGTERM);
+                a.end()
+            }
+        };
+        assert_eq!(ended.code == Some(143), !fails, "{}", ended.stderr);
+        assert!(ended.stderr.contains(LEFT_BEHIND), "{}", ended.stderr);
+    }
+}
+
+/// A creation without an answer was carried out, and the next attempt finds the document; but the lease is lost by then.
+#[test]
+fn a_creation_without_an_answer_is_told_of_if_the_lease_is_lost_after_the_next_one() {
+    let copying = Copying {
+        lasts: PATIENT,
+        ..Copying::new(1, "all")
+    };
+    let a = copying.start("a");
+    let rid = copying.copy.rid().to_owned();
+    let of_copy = |fault: Fault| {
+        let rid = rid.clone();
+        fault.when(move |record| record.container.as_deref() == Some(&rid))
+    };
+    let gateway = &copying.scene.leased.gateway;
+    // Carried out, and answered so that this is not known.
+    let fault = of_copy(Fault::on(RequestKind::ItemWrite, Action::As(503)));
+    gateway.push_fault(fault.times(UNANSWERED));
+    let (hold, reads) = (Hold::new(), AtomicUsize::new(0));
+    let second = Fault::on(RequestKind::ItemRead, Action::Hold(hold.clone()));
+    let own = rid.clone();
+    gateway.push_fault(second.when(move |record| {
+        record.container.as_deref() == Some(&own) && reads.fetch_add(1, Ordering::SeqCst) == 1
+    }));
+    copying.put("x", 1);
+    hold.wait_until_reached();
+    assert_eq!(copying.version("x"), Some(1));
+    let mut lease = copying.scene.stored().into_values().next().unwrap();
+    lease["Owner"] = Value::Null;
+    copying.scene.leased.leases.upsert(lease);
+    let b = copying.start("b");
+    copying.scene.wait_for_owners(&[("b", 1)]);
+    hold.release();
+    a.wait_until("it has noticed", |said| said.contains(LEFT_BEHIND));
+    for instance in [a, b] {
+        instance.stop();
+    }
 }
