@@ -4,8 +4,10 @@
 //! [`process`] what an export does, [`world`] both together with everything that can go wrong, and what must
 //! hold. Each of the [`rules`] can be switched off; the tests show that the checker then finds a violation.
 //!
-//! [`leases`] is a second model, of owners that change: its commits are single steps.
+//! [`leases`] is a second model, of owners that change, and [`copies`] a third, of states that are not where the objects are:
+//! their commits are single steps.
 
+pub mod copies;
 pub mod leases;
 pub mod process;
 pub mod rules;

@@ -20,6 +20,10 @@ usage: cosmos-tail-model [OPTION=VALUE]...
   late=N           calls that take effect later, or never      [1]
   faults=N         how many of these three in all              [1]
   takes=N          objects that a consumer takes away          [1]
+  expires=N        uploads that the store destroys             [0]
+  repairs=N        starts that read again what is gone         [0]
+  stops=N          processes that are told to stop             [0]
+  unlisted=yes     a consumer takes what is not listed yet, too
   verifies=yes     a verification runs beside the processes
   beside=yes       reading goes on before what is sealed is published
   defect=NAME      one rule is broken
@@ -79,6 +83,10 @@ fn set(bounds: &mut Bounds, threads: &mut usize, option: &str, value: &str) -> O
         "late" => bounds.late_calls = number()?,
         "faults" => bounds.faults = number()?,
         "takes" => bounds.takes = number()?,
+        "expires" => bounds.expires = number()?,
+        "repairs" => bounds.repairs = number()?,
+        "stops" => bounds.stops = number()?,
+        "unlisted" => bounds.takes_unlisted = value == "yes",
         "verifies" => bounds.verifies = value == "yes",
         "beside" => bounds.reads_beside = value == "yes",
         "threads" => *threads = number()?.into(),

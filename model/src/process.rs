@@ -40,6 +40,10 @@ pub enum Phase {
     Comparing,
     /// Another process has the state.
     Lost,
+    /// An upload is gone, and it was not asked to read its span again.
+    Refused,
+    /// It has stopped in good order.
+    Stopped,
     /// Something is not as the state says.
     Stuck(&'static str),
     /// It came to its end.
@@ -58,6 +62,12 @@ pub struct Process {
     next: Body,
     /// What it has still to list after that was recorded: only with a defect.
     unlisted: Option<Object>,
+    /// Whether it reads the spans again of uploads that are gone.
+    repairs: bool,
+    /// The upload that was open until it claimed the state, where uploads can be gone.
+    inherited: Option<Name>,
+    /// Whether it is to stop.
+    is_stopping: bool,
 }
 
 /// A decision of a process, which the model makes in every way.
@@ -75,6 +85,8 @@ pub enum Decision {
     Seal,
     /// Commits that everything is done.
     Finish,
+    /// Commits what was listed since the last commit, or ends if that is recorded: it is to stop.
+    Record,
 }
 
 /// How processes behave.
@@ -83,6 +95,8 @@ pub struct Manner {
     pub defect: Option<Defect>,
     /// Whether reading goes on before what is sealed is published.
     pub reads_beside: bool,
+    /// Whether uploads can be destroyed.
+    pub expires: bool,
 }
 
 impl Manner {
@@ -113,13 +127,17 @@ impl Process {
             held: None,
             next: FIRST,
             unlisted: None,
+            repairs: false,
+            inherited: None,
+            is_stopping: false,
         }
     }
 
-    pub fn start(claim: u8) -> Self {
+    pub fn start(claim: u8, repairs: bool) -> Self {
         Self {
             phase: Phase::Starting,
             claim,
+            repairs,
             ..Self::down()
         }
     }
@@ -127,8 +145,36 @@ impl Process {
     pub fn is_running(&self) -> bool {
         !matches!(
             self.phase,
-            Phase::Down | Phase::Lost | Phase::Stuck(_) | Phase::Finished
+            Phase::Down
+                | Phase::Lost
+                | Phase::Refused
+                | Phase::Stopped
+                | Phase::Stuck(_)
+                | Phase::Finished
         )
+    }
+
+    /// Whether it can be told to stop now: between two steps.
+    pub fn may_stop(&self) -> bool {
+        self.phase == Phase::Ready && !self.is_stopping
+    }
+
+    pub fn stop(&mut self) {
+        self.is_stopping = true;
+    }
+
+    /// What it does next, once it is to stop: seal, commit, complete, list, record.
+    fn stopping(&self, manner: Manner) -> Decision {
+        let next = &self.next;
+        if !next.aborts.is_empty() {
+            Decision::Abort
+        } else if !next.sealed.is_empty() && !manner.has(Defect::StoppedSealed) {
+            Decision::Publish
+        } else if next.open.is_some() && !manner.has(Defect::StoppedOpen) {
+            Decision::Seal
+        } else {
+            Decision::Record
+        }
     }
 
     /// Where it reads on.
@@ -149,6 +195,7 @@ impl Process {
         match self.phase {
             Phase::Stored if feed.is_none() => vec![Decision::Seal],
             Phase::Stored => vec![Decision::Keep, Decision::Seal],
+            Phase::Ready if self.is_stopping => vec![self.stopping(manner)],
             Phase::Ready => {
                 if !self.next.aborts.is_empty() {
                     return vec![Decision::Abort];
@@ -212,6 +259,14 @@ impl Process {
             Decision::Finish => {
                 self.next.finished = true;
                 self.commit();
+            }
+            Decision::Record => {
+                let kept = self.held.as_ref().map(|(kept, _)| kept);
+                if kept == Some(&self.next) || manner.has(Defect::StoppedUnrecorded) {
+                    self.ends(Phase::Stopped);
+                } else {
+                    self.commit();
+                }
             }
         }
     }
@@ -279,9 +334,39 @@ impl Process {
             if open.parts.is_empty() && !manner.has(Defect::SealedEmpty) {
                 self.drop_open();
             } else {
+                self.inherited = Some(open.upload.name).filter(|_| manner.expires);
                 self.seal_open();
             }
         }
+        self.commit();
+    }
+
+    /// The upload of the first sealed object is gone, and the object is neither there nor listed.
+    fn is_gone(&mut self, manner: Manner) {
+        let object = self.next.sealed[0].clone();
+        let is_inherited = self.inherited == Some(object.upload.name);
+        if manner.has(Defect::GoneIsListed) {
+            self.next.sealed.remove(0);
+            self.commit();
+        } else if is_inherited || self.repairs || manner.has(Defect::RepairedUnasked) {
+            self.give_up(&object, manner);
+        } else {
+            self.ends(Phase::Refused);
+        }
+    }
+
+    /// Gives up the upload of the first sealed object and of all after it: they are read again.
+    fn give_up(&mut self, first: &Object, manner: Manner) {
+        if !manner.has(Defect::RepairedInPlace) {
+            self.next.position = first.start;
+        }
+        let mut given_up = vec![self.next.sealed.remove(0)];
+        if !manner.has(Defect::RepairedAlone) {
+            given_up.append(&mut self.next.sealed);
+            given_up.extend(self.next.open.take());
+        }
+        let uploads = given_up.into_iter().map(|object| object.upload);
+        self.next.aborts.extend(uploads);
         self.commit();
     }
 
@@ -452,7 +537,9 @@ impl Process {
             Phase::Settling => self.settle(store.state.as_ref(), manner),
             Phase::Checking => {
                 let claimed = store.state.as_ref().map(|(body, _)| body.claim);
-                self.ends(if claimed == Some(self.claim) {
+                self.ends(if claimed == Some(self.claim) && manner.expires {
+                    Phase::Refused
+                } else if claimed == Some(self.claim) {
                     Phase::Stuck("an upload of this process is gone")
                 } else {
                     Phase::Lost
@@ -463,6 +550,7 @@ impl Process {
                 match store.manifests.get(&object.batch) {
                     Some(there) if *there == self.listing(object, manner) => self.listed(manner),
                     Some(_) => self.ends(Phase::Stuck("another manifest object is there")),
+                    None if was_refused && manner.expires => self.is_gone(manner),
                     None if was_refused => self.ends(Phase::Stuck("an upload is gone")),
                     None => self.phase = Phase::Heading { after: None },
                 }

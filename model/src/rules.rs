@@ -37,13 +37,27 @@ pub enum Defect {
     ManifestUnread,
     /// 8: "it exists" at the first start is taken for the process's own success.
     ExistsIsOurs,
+    /// 9: an upload that is gone is taken for one that was listed.
+    GoneIsListed,
+    /// 9: the span of an upload that is gone is read again unasked, whoever has sealed it.
+    RepairedUnasked,
+    /// 9: a repair gives an upload up, and leaves the position where it is.
+    RepairedInPlace,
+    /// 9: a repair gives up the upload that is gone, and not those after it.
+    RepairedAlone,
+    /// 10: a stop leaves what is open.
+    StoppedOpen,
+    /// 10: a stop leaves what is sealed.
+    StoppedSealed,
+    /// 10: a stop does not record what it has listed.
+    StoppedUnrecorded,
     /// 11: the verification reads the state before it lists the objects.
     StateFirst,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 25] = [
         Self::NoCondition,
         Self::SharedNames,
         Self::FixedClaim,
@@ -61,6 +75,13 @@ impl Defect {
         Self::SignedManifest,
         Self::ManifestUnread,
         Self::ExistsIsOurs,
+        Self::GoneIsListed,
+        Self::RepairedUnasked,
+        Self::RepairedInPlace,
+        Self::RepairedAlone,
+        Self::StoppedOpen,
+        Self::StoppedSealed,
+        Self::StoppedUnrecorded,
         Self::StateFirst,
     ];
 }

@@ -1,6 +1,6 @@
 //! An object store: what it holds, and what its calls do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The position of a change in the feed.
 pub type Lsn = u8;
@@ -93,6 +93,18 @@ pub enum Request {
     Manifest { batch: u8, listed: Listed },
 }
 
+impl Request {
+    /// Whether it is about this upload.
+    pub fn is_about(&self, upload: Upload) -> bool {
+        match self {
+            Self::Part { upload: own, .. }
+            | Self::Complete { upload: own, .. }
+            | Self::Abort(own) => *own == upload,
+            Self::State { .. } | Self::Begin(_) | Self::Manifest { .. } => false,
+        }
+    }
+}
+
 /// The answer to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
@@ -130,6 +142,8 @@ pub struct Store {
     pub manifests: BTreeMap<u8, Listed>,
     /// Objects that a consumer has taken away.
     pub taken: BTreeMap<Name, Vec<Lsn>>,
+    /// Uploads that the store has destroyed: by a rule, or since they are old.
+    pub destroyed: BTreeSet<Upload>,
     /// Whether an object was replaced by another one.
     pub has_changed: bool,
     /// Whether an object came back after a consumer had taken it away.
@@ -147,6 +161,7 @@ impl Store {
             objects: BTreeMap::new(),
             manifests: BTreeMap::new(),
             taken: BTreeMap::new(),
+            destroyed: BTreeSet::new(),
             has_changed: false,
             has_come_back: false,
         }
@@ -222,6 +237,17 @@ impl Store {
             self.has_changed |= before != self.objects[&upload.name];
         }
         Reply::Done
+    }
+
+    /// The uploads that there are.
+    pub fn uploads(&self) -> impl Iterator<Item = Upload> + '_ {
+        self.uploads.keys().copied()
+    }
+
+    /// Destroys an upload.
+    pub fn destroy(&mut self, upload: Upload) {
+        self.uploads.remove(&upload);
+        self.destroyed.insert(upload);
     }
 
     /// A consumer takes an object away.

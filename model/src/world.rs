@@ -6,7 +6,7 @@ use stateright::{Checker, HasDiscoveries, Model, Property};
 
 use crate::process::{Decision, Manner, Phase, Process};
 use crate::rules::Defect;
-use crate::store::{Kind, Lsn, Name, Request, Store};
+use crate::store::{Kind, Lsn, Name, Request, Store, Upload};
 
 /// What is explored.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +28,14 @@ pub struct Bounds {
     pub faults: u8,
     /// Finished objects that a consumer takes away.
     pub takes: u8,
+    /// Uploads that the store destroys, when they are old enough for no call about them to be under way.
+    pub expires: u8,
+    /// Starts after a refusal that are asked to read again what is gone.
+    pub repairs: u8,
+    /// Whether a consumer takes whatever it sees, listed or not.
+    pub takes_unlisted: bool,
+    /// How often a process is told to stop.
+    pub stops: u8,
     /// Whether a verification runs beside the processes.
     pub verifies: bool,
     /// Whether a process reads on before what is sealed is published.
@@ -49,6 +57,10 @@ impl Bounds {
             late_calls: 1,
             faults: 1,
             takes: 0,
+            expires: 0,
+            repairs: 0,
+            takes_unlisted: false,
+            stops: 0,
             verifies: false,
             reads_beside: false,
             defect: None,
@@ -66,6 +78,41 @@ impl Bounds {
         }
     }
 
+    /// Two processes, two documents, no fault, and an upload that is destroyed; then a start that repairs.
+    pub fn small_with_expiry(kind: Kind) -> Self {
+        Self {
+            rewrites: 0,
+            faults: 0,
+            expires: 1,
+            repairs: 1,
+            reads_beside: true,
+            ..Self::small(kind)
+        }
+    }
+
+    /// One document, a crash, and no repair, where a consumer takes what is not listed yet.
+    pub fn small_with_a_hasty_consumer(kind: Kind) -> Self {
+        Self {
+            documents: 1,
+            lost_answers: 0,
+            late_calls: 0,
+            faults: 1,
+            repairs: 0,
+            takes: 1,
+            takes_unlisted: true,
+            ..Self::small_with_expiry(kind)
+        }
+    }
+
+    /// One process that is told to stop, and another one that may take over.
+    pub fn small_with_a_stop(kind: Kind) -> Self {
+        Self {
+            rewrites: 0,
+            stops: 1,
+            ..Self::small(kind)
+        }
+    }
+
     /// The properties that must hold. An object that was taken away can come back on Azure, if a part arrived twice:
     /// see rule 13.
     pub fn expected(&self) -> Vec<&'static str> {
@@ -78,6 +125,8 @@ impl Bounds {
             NAMED,
             NEVER_STUCK,
             VERIFIED,
+            IN_ORDER,
+            DELIVERED,
         ];
         if self.kind == Kind::S3 {
             names.push(GONE);
@@ -106,6 +155,7 @@ impl Bounds {
         Manner {
             defect: self.defect,
             reads_beside: self.reads_beside,
+            expires: self.expires > 0,
         }
     }
 }
@@ -154,6 +204,11 @@ pub struct World {
     late_calls: u8,
     faults: u8,
     takes: u8,
+    expires: u8,
+    repairs: u8,
+    stops: u8,
+    /// Whether a process has stopped, and its state has something to be done.
+    has_left_something: bool,
     verification: Verification,
 }
 
@@ -176,6 +231,9 @@ pub enum Action {
     Arrive(usize),
     Rewrite(usize),
     Take(Name),
+    Expire(Upload),
+    Repair(usize),
+    Stop(usize),
     Verify,
 }
 
@@ -192,7 +250,9 @@ impl World {
         let mut all = Vec::new();
         for (number, (batch, listed)) in self.store.manifests.iter().enumerate() {
             let content = self.store.content(listed.name)?;
-            if usize::from(*batch) != number || content != listed.parts {
+            // The number of what is given up is not used again.
+            let is_next = usize::from(*batch) == number || !self.store.destroyed.is_empty();
+            if !is_next || content != listed.parts {
                 return None;
             }
             all.extend(content);
@@ -210,6 +270,20 @@ impl World {
             .is_some_and(|all| all.windows(2).all(|pair| pair[0] < pair[1]))
     }
 
+    /// A consumer that takes whatever it sees has no change twice.
+    fn has_delivered_once(&self) -> bool {
+        let unlisted = self
+            .store
+            .taken
+            .iter()
+            .filter(|(name, _)| !self.is_listed(**name));
+        let mut all: Vec<Lsn> = unlisted.flat_map(|(_, parts)| parts.clone()).collect();
+        all.extend(self.listed().unwrap_or_default());
+        let count = all.len();
+        let different: BTreeSet<Lsn> = all.into_iter().collect();
+        different.len() == count
+    }
+
     /// Whatever the committed position has passed is in the output: listed, or sealed or open, and then its
     /// parts are in the store.
     fn has_lost_nothing(&self) -> bool {
@@ -221,11 +295,14 @@ impl World {
         };
         for object in &body.sealed {
             let content = self.store.content(object.upload.name);
-            if content != Some(&object.parts[..]) && !self.store.holds(object) {
+            // That it is gone is known, and said by whoever would complete it.
+            let is_gone = self.store.destroyed.contains(&object.upload);
+            if content != Some(&object.parts[..]) && !is_gone && !self.store.holds(object) {
                 return false;
             }
         }
         if let Some(object) = &body.open
+            && !self.store.destroyed.contains(&object.upload)
             && !self.store.holds(object)
         {
             return false;
@@ -240,9 +317,10 @@ impl World {
     fn is_finished_whole(&self) -> bool {
         match &self.store.state {
             Some((body, _)) if body.finished => {
+                let are_all_listed = usize::from(body.next_batch) == self.store.manifests.len();
                 body.open.is_none()
                     && body.sealed.is_empty()
-                    && usize::from(body.next_batch) == self.store.manifests.len()
+                    && (are_all_listed || !self.store.destroyed.is_empty())
             }
             _ => true,
         }
@@ -271,6 +349,16 @@ impl World {
             let mut named = objects.map(|one| one.upload).chain(body.aborts.clone());
             named.any(|one| one == upload)
         })
+    }
+
+    /// Whether the state of this process has something for the next one to do.
+    fn has_something_to_do(&self, claim: u8) -> bool {
+        let state = self.store.state.as_ref().map(|(body, _)| body);
+        state
+            .filter(|body| body.claim == claim)
+            .is_some_and(|body| {
+                body.open.is_some() || !body.sealed.is_empty() || !body.aborts.is_empty()
+            })
     }
 
     fn verify(&mut self, state_first: bool) {
@@ -319,6 +407,8 @@ pub const NAMED: &str = "every upload with parts is named by the state";
 pub const NEVER_STUCK: &str = "no process finds a contradiction";
 pub const VERIFIED: &str = "a verification finds no stranger";
 pub const GONE: &str = "an object that was taken away does not come back";
+pub const IN_ORDER: &str = "a process that has stopped has left nothing to do";
+pub const DELIVERED: &str = "a consumer of all objects has nothing twice";
 pub const ENDS: &str = "an export ends";
 
 impl Model for Bounds {
@@ -338,6 +428,10 @@ impl Model for Bounds {
             late_calls: self.late_calls,
             faults: self.faults,
             takes: self.takes,
+            expires: self.expires,
+            repairs: self.repairs,
+            stops: self.stops,
+            has_left_something: false,
             verification: Verification::Ahead,
         }]
     }
@@ -358,6 +452,9 @@ impl Model for Bounds {
             }
             if world.crashes > 0 && world.faults > 0 {
                 actions.push(Action::Crash(at));
+            }
+            if world.stops > 0 && process.may_stop() {
+                actions.push(Action::Stop(at));
             }
             if process.reads() {
                 actions.push(Action::Read(at));
@@ -381,9 +478,17 @@ impl Model for Bounds {
         }
         if world.takes > 0 {
             let objects = world.store.objects.keys();
-            let listed = objects.filter(|name| world.is_listed(**name));
+            let listed = objects.filter(|name| self.takes_unlisted || world.is_listed(**name));
             actions.extend(listed.map(|name| Action::Take(*name)));
         }
+        if world.expires > 0 {
+            actions.extend(world.store.uploads().map(Action::Expire));
+        }
+        let refused = world
+            .processes
+            .iter()
+            .position(|one| one.phase == Phase::Refused);
+        actions.extend(refused.filter(|_| world.repairs > 0).map(Action::Repair));
         if self.verifies && !matches!(world.verification, Verification::Over { .. }) {
             actions.push(Action::Verify);
         }
@@ -399,7 +504,21 @@ impl Model for Bounds {
                     Some(Defect::FixedClaim) => 1,
                     _ => world.starts,
                 };
-                world.processes[at] = Process::start(claim);
+                world.processes[at] = Process::start(claim, false);
+            }
+            Action::Repair(at) => {
+                world.starts += 1;
+                world.repairs -= 1;
+                world.processes[at] = Process::start(world.starts, true);
+            }
+            Action::Stop(at) => {
+                world.stops -= 1;
+                world.processes[at].stop();
+            }
+            Action::Expire(upload) => {
+                world.expires -= 1;
+                world.store.destroy(upload);
+                world.late.retain(|call| !call.is_about(upload));
             }
             Action::Crash(at) => {
                 world.crashes -= 1;
@@ -409,7 +528,11 @@ impl Model for Bounds {
             Action::Read(at) => world.processes[at].read(&world.store, manner),
             Action::Decide(at, decision) => {
                 let feed = world.feed_after(world.processes[at].position());
+                let claim = world.processes[at].claim;
                 world.processes[at].decide(decision, feed, self.kind, manner);
+                if world.processes[at].phase == Phase::Stopped {
+                    world.has_left_something |= world.has_something_to_do(claim);
+                }
             }
             Action::Call(at, fate) => {
                 let request = world.processes[at].request(manner)?;
@@ -468,6 +591,8 @@ impl Model for Bounds {
                         found_a_stranger: true,
                     }
             }),
+            Property::always(IN_ORDER, |_, world: &World| !world.has_left_something),
+            Property::always(DELIVERED, |_, world: &World| world.has_delivered_once()),
             Property::always(GONE, |_, world: &World| !world.store.has_come_back),
             Property::sometimes(ENDS, |_, world: &World| {
                 world

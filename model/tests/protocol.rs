@@ -65,6 +65,20 @@ fn a_part_that_arrives_late_can_bring_an_object_back_on_azure_only() {
     assert!(!s3.comes_back);
 }
 
+#[test]
+fn uploads_that_the_store_destroys_are_refused_or_read_again() {
+    holds(Bounds::small_with_expiry(Kind::Azure), 123_200);
+    holds(Bounds::small_with_expiry(Kind::S3), 688_720);
+    holds(Bounds::small_with_a_hasty_consumer(Kind::Azure), 43_213);
+    holds(Bounds::small_with_a_hasty_consumer(Kind::S3), 117_625);
+}
+
+#[test]
+fn a_process_that_stops_in_good_order_leaves_nothing_to_do() {
+    holds(Bounds::small_with_a_stop(Kind::Azure), 448_569);
+    holds(Bounds::small_with_a_stop(Kind::S3), 1_270_316);
+}
+
 /// The property that does not hold any more, in the shortest way to see it.
 fn finds(defect: Defect, bounds: Bounds) -> &'static str {
     let bounds = Bounds {
@@ -90,6 +104,13 @@ fn bounds_of(defect: Defect) -> Vec<Bounds> {
             vec![Bounds::small(Kind::S3)]
         }
         Defect::ManifestUnread => both.map(Bounds::small_with_a_consumer).into(),
+        Defect::GoneIsListed | Defect::RepairedInPlace | Defect::RepairedAlone => {
+            both.map(Bounds::small_with_expiry).into()
+        }
+        Defect::RepairedUnasked => both.map(Bounds::small_with_a_hasty_consumer).into(),
+        Defect::StoppedOpen | Defect::StoppedSealed | Defect::StoppedUnrecorded => {
+            both.map(Bounds::small_with_a_stop).into()
+        }
         Defect::StateFirst => both.map(with_a_verification).into(),
         _ => both.map(Bounds::small).into(),
     }

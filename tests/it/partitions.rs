@@ -1,5 +1,6 @@
 //! Tables that are partitioned by the time at which their files were begun.
 
+mod clock_back;
 mod kinds;
 
 use std::path::{Path, PathBuf};

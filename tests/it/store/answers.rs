@@ -201,8 +201,13 @@ impl Stored {
         for state in states.flatten().collect::<Vec<_>>() {
             self.watch_sealed(&state);
         }
-        let own = name.rsplit('/').next().unwrap_or(name);
-        if !self.watch.sealed.contains(own) {
+        // Below the address, it can be in a partition.
+        let mut sealed = self.watch.sealed.iter();
+        let is_own = |own: &String| {
+            name.strip_suffix(own.as_str())
+                .is_some_and(|rest| rest.ends_with('/'))
+        };
+        if !sealed.any(is_own) {
             let violation = format!("{name} is completed before it is sealed");
             self.watch.violations.push(violation);
         }

@@ -1,0 +1,121 @@
+//! What can happen next, what must hold, and the search of all of it.
+
+use stateright::{Checker, HasDiscoveries, Model, Property};
+
+use super::{Action, Bounds, IDLE, Phase, Process, World};
+
+pub const ONCE: &str = "every change is listed at most once";
+pub const WHOLE: &str = "what the position of a state has passed is listed, or sealed by it";
+pub const THERE: &str = "what is listed is there";
+pub const KNOWN: &str = "some state knows the claim";
+pub const NEVER_STUCK: &str = "no process finds a contradiction";
+pub const OWN: &str = "nobody completes an object in the place of another process";
+pub const ENDS: &str = "an export that was copied ends";
+
+impl Bounds {
+    /// Two changes and four processes, on two disks.
+    pub fn small() -> Self {
+        Self {
+            changes: 3,
+            starts: 4,
+            pauses_after_looking: false,
+            defect: None,
+        }
+    }
+
+    /// Explores everything, or up to the first violation of what must hold.
+    pub fn explore(self, threads: usize) -> Explored {
+        let expected = [ONCE, WHOLE, THERE, KNOWN, NEVER_STUCK, OWN];
+        let wanted = HasDiscoveries::AnyOf(expected.into_iter().collect());
+        let checker = self.checker().threads(threads).finish_when(wanted);
+        let checker = checker.spawn_bfs().join();
+        let found = checker.discoveries();
+        let violation = found.iter().find(|(name, _)| expected.contains(name));
+        Explored {
+            states: checker.unique_state_count(),
+            ends: found.contains_key(ENDS),
+            violation: violation.map(|(name, path)| (*name, path.clone().into_actions())),
+        }
+    }
+}
+
+/// What an exploration found.
+#[derive(Clone, Debug)]
+pub struct Explored {
+    /// Different states.
+    pub states: usize,
+    /// Whether all changes can be listed, after a copy.
+    pub ends: bool,
+    /// A property that does not hold, and the shortest way to see that.
+    pub violation: Option<(&'static str, Vec<Action>)>,
+}
+
+impl Model for Bounds {
+    type State = World;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<World> {
+        vec![World {
+            disks: [None, None],
+            processes: [IDLE, IDLE],
+            claim: None,
+            objects: [].into(),
+            manifest: [].into(),
+            starts: 0,
+            is_stuck: false,
+            has_intruded: false,
+        }]
+    }
+
+    fn actions(&self, world: &World, actions: &mut Vec<Action>) {
+        for (disk, one) in world.processes.iter().enumerate() {
+            if one.phase != Phase::Idle {
+                actions.extend([Action::Step(disk), Action::Stop(disk)]);
+                continue;
+            }
+            // The second disk has nothing but what was copied.
+            let may_start = disk == 0 || world.disks[disk].is_some();
+            if may_start && world.starts < self.starts {
+                actions.push(Action::Start(disk));
+            }
+        }
+        if world.disks[0].is_some() && world.disks[1].is_none() {
+            actions.push(Action::Copy);
+        }
+    }
+
+    fn next_state(&self, world: &World, action: Action) -> Option<World> {
+        let mut world = world.clone();
+        match action {
+            Action::Start(disk) => {
+                world.starts += 1;
+                world.processes[disk] = Process {
+                    phase: Phase::Proving,
+                    id: world.starts,
+                    ..IDLE
+                };
+            }
+            Action::Step(disk) => world.step(disk, self),
+            Action::Stop(disk) => world.stop(disk),
+            Action::Copy => world.disks[1] = world.disks[0].clone(),
+        }
+        Some(world)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always(ONCE, |_, world: &World| world.has_nothing_twice()),
+            Property::always(WHOLE, |bounds: &Bounds, world: &World| {
+                world.has_lost_nothing(bounds)
+            }),
+            Property::always(THERE, |_, world: &World| world.lists_what_is_there()),
+            Property::always(KNOWN, |_, world: &World| world.is_known()),
+            Property::always(NEVER_STUCK, |_, world: &World| !world.is_stuck),
+            Property::always(OWN, |_, world: &World| !world.has_intruded),
+            Property::sometimes(ENDS, |bounds: &Bounds, world: &World| {
+                let is_copied = world.disks[1].is_some();
+                is_copied && world.manifest.len() == usize::from(bounds.changes)
+            }),
+        ]
+    }
+}
