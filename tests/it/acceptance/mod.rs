@@ -128,3 +128,14 @@ fn assert_passed(tested: &Tested, steps: usize, key: &str, endpoint: &str, direc
     // Nothing is left but the report.
     assert_eq!(names_in(directory), ["report.json"]);
 }
+
+#[test]
+fn each_belief_is_broken_by_a_test() {
+    let planted = include_str!("planted.rs");
+    let beliefs = cosmos_tail::cosmos::witness::BELIEFS.iter();
+    let kept: Vec<&str> = beliefs
+        .map(|belief| belief.id)
+        .filter(|id| !planted.contains(&format!("\"{id}\"")))
+        .collect();
+    assert_eq!(kept, [""; 0], "no gateway breaks these");
+}

@@ -170,6 +170,11 @@ fn a_header_or_a_member_that_is_not_as_believed_is_named() {
             "no consistency level",
         ),
         plant(
+            "answer.date",
+            Fault::on(Container, header("date", None)).nth(2),
+            "no header date",
+        ),
+        plant(
             "answer.activity",
             Fault::on(Container, header("x-ms-activity-id", None)).nth(3),
             "no header x-ms-activity-id",

@@ -24,7 +24,7 @@ use super::items::{self, ItemRequest, WriteRecord, new_container};
 use super::query::{self, Sql};
 use super::replicas::Lag;
 use super::requests::{RequestKind, RequestRecord};
-use super::server::Handler;
+use super::server::{Handler, Undated};
 use super::{GatewayOptions, Shared, State, auth, companions, lists};
 
 pub(super) struct Routes {
@@ -766,12 +766,16 @@ fn response(answer: Answer, on_answer: Option<Action>, ordinal: usize) -> Respon
     }
     all.retain(|(name, _)| !answer.headers.iter().any(|(own, _)| own == name));
     all.retain(|(name, _)| answer.without != Some(*name));
+    let is_undated = answer.without == Some("date");
     all.extend(answer.headers);
     for (name, value) in all {
         headers.append(
             HeaderName::from_bytes(name.as_bytes()).expect("the script's header is a header"),
             HeaderValue::from_bytes(value.as_bytes()).expect("a header value has no controls"),
         );
+    }
+    if is_undated {
+        response.extensions_mut().insert(Undated);
     }
     response
 }

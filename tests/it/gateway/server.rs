@@ -12,6 +12,8 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 
@@ -145,9 +147,13 @@ async fn serve<H: Handler>(
     handler: Arc<H>,
     http1_only: bool,
 ) {
-    let service = service_fn(move |request| Arc::clone(&handler).handle(request));
+    let service = service_fn(move |request| dated(Arc::clone(&handler).handle(request)));
     let mut connection = auto::Builder::new(TokioExecutor::new());
-    connection.http2().max_send_buf_size(4 << 20);
+    connection.http1().auto_date_header(false);
+    connection
+        .http2()
+        .auto_date_header(false)
+        .max_send_buf_size(4 << 20);
     let connection = if http1_only {
         connection.http1_only()
     } else {
@@ -158,4 +164,22 @@ async fn serve<H: Handler>(
         .serve_connection(TokioIo::new(stream), service)
         .await
         .ok();
+}
+
+/// An answer that is to have no date.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Undated;
+
+/// An answer with the date that every server gives it, unless it is [`Undated`].
+async fn dated(
+    answer: impl Future<Output = io::Result<Response<ResponseBody>>>,
+) -> io::Result<Response<ResponseBody>> {
+    let mut answer = answer.await?;
+    if answer.extensions().get::<Undated>().is_none() {
+        let now = OffsetDateTime::now_utc().format(&Rfc2822);
+        let now = now.expect("a date of this century").replace("+0000", "GMT");
+        let now = now.parse().expect("a date has no controls");
+        answer.headers_mut().entry("date").or_insert(now);
+    }
+    Ok(answer)
 }
