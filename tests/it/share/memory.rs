@@ -96,14 +96,17 @@ fn bound(leases: usize) -> u64 {
     (24 << 10) + 60 * leases as u64
 }
 
+/// Checks it, and says what it has taken.
 #[track_caller]
-fn assert_bounded(instance: &Instance, leases: usize, what: &str) {
+fn assert_bounded(instance: &Instance, leases: usize, what: &str) -> String {
     let (Some(all), Some(data)) = (instance.peak_memory(), instance.peak_of_data()) else {
-        return;
+        return format!("{leases} {what}: not known");
     };
     let (all, data, bound) = (all >> 10, data >> 10, bound(leases));
-    println!("{leases} {what}: {all} kB at most, of which {data} kB are data, of {bound}");
-    assert!(data < bound, "{leases} {what}: {data} kB, not {bound}");
+    let said =
+        format!("{leases} {what}: {all} kB at most, of which {data} kB are data, of {bound}");
+    assert!(data < bound, "{said}");
+    said
 }
 
 #[test]
@@ -112,10 +115,12 @@ fn leases_whose_changes_go_to_objects_take_little_memory_each() {
     let mut many = Many::new(count);
     let a = many.start(&[]);
     many.wait_until_states("a state of each range", |_| true);
-    assert_bounded(&a, count, "quiet ranges");
+    let said = assert_bounded(&a, count, "quiet ranges");
+    println!("{said}");
     many.change_each();
     many.wait_until_states("a change of each range", |documents| documents > 0);
-    assert_bounded(&a, count, "ranges with a change each");
+    let said = assert_bounded(&a, count, "ranges with a change each");
+    println!("{said}");
     a.stop();
     many.scene.assert_exact(0..many.documents as u64);
 }
@@ -136,7 +141,9 @@ fn the_rows_of_many_ranges_take_little_memory_each() {
         written == documents
     });
     // Encoders of columns keep buffers for each of them.
-    assert_bounded(&a, 4 * count, "times a quarter of a range of Parquet");
+    let what = "times a quarter of a range of Parquet";
+    let said = assert_bounded(&a, 4 * count, what);
+    println!("{said}");
     a.stop();
     let verified = many.scene.verify();
     assert_eq!(verified.code, Some(0), "{}", verified.stderr);
