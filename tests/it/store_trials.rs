@@ -54,10 +54,11 @@ pub(crate) fn kills(kills: usize, seed: u64) -> Result<(), String> {
         let mut calls = 60;
         for _ in 0..1 + random.usize(..8) {
             let at = random.usize(..calls);
-            let trouble = if random.bool() {
-                Trouble::KillBefore
-            } else {
-                Trouble::KillAfter
+            let trouble = match random.usize(..3) {
+                0 => Trouble::KillBefore,
+                1 => Trouble::KillAfter,
+                // Its last call arrives while the next process runs.
+                _ => Trouble::KillLate(random.usize(..20)),
             };
             let between = (random.usize(..4) == 0).then(|| random.u64(..3000));
             scene
