@@ -19,6 +19,7 @@ use crate::content::form::Form;
 use crate::content::key::{Writing, name_and_write};
 use crate::content::texts::{Texts, hash_of_text};
 use crate::feed::RecordForm;
+use crate::report::Report;
 use crate::source::{self, Mark, Passing, Text};
 
 /// One of so many documents is looked at, for the [`Probe`].
@@ -42,7 +43,7 @@ impl Comparison {
     /// # Errors
     ///
     /// Also [`OtherTexts`](super::probe::OtherTexts).
-    pub(super) async fn digests_by_text(&self) -> Result<[Digest; 2]> {
+    pub(super) async fn digests_by_text(&self, report: &Report) -> Result<[Digest; 2]> {
         let keyers = self.keyers.each_ref().map(|keyer| {
             Arc::new(Keyer {
                 by_text: true,
@@ -64,6 +65,7 @@ impl Comparison {
         let source = source.digest.close();
         let target = match target {
             Target::Skimmed(skimmed) if texts == Some(skimmed.texts) => {
+                report.detail("the target has the texts of the source: it was not looked at");
                 let mut same = source.clone();
                 same.bytes = skimmed.bytes;
                 same
