@@ -57,7 +57,10 @@ impl Comparison {
         let target = async {
             match reading(TARGET).skim(Arc::clone(&probe)).await? {
                 Some(skimmed) => Ok(Target::Skimmed(skimmed)),
-                None => reading(TARGET).read(coarse(TARGET)).await.map(Target::Read),
+                None => {
+                    let read = reading(TARGET).read(coarse(TARGET)).await?;
+                    Ok(Target::Read(Box::new(read)))
+                }
             }
         };
         let (source, target) = tokio::try_join!(reading(SOURCE).read(coarse(SOURCE)), target)?;
@@ -83,7 +86,7 @@ impl Comparison {
 /// How the target was read.
 enum Target {
     Skimmed(Skimmed),
-    Read(Coarse),
+    Read(Box<Coarse>),
 }
 
 impl Reading {
