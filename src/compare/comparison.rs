@@ -140,7 +140,7 @@ impl Comparison {
         if !by_text(SOURCE) || !by_text(TARGET) {
             return self.digests_by_content().await;
         }
-        match self.digests_by_text().await {
+        match self.digests_by_text(report).await {
             Ok(digests) => {
                 // The documents of ranges that are unlike for another reason are read again anyhow.
                 let [source, target] = &digests;

@@ -19,6 +19,7 @@ use crate::content::form::Form;
 use crate::content::key::{Writing, name_and_write};
 use crate::content::texts::{Texts, hash_of_text};
 use crate::feed::RecordForm;
+use crate::report::Report;
 use crate::source::{self, Mark, Passing, Text};
 
 /// One of so many documents is looked at, for the [`Probe`].
@@ -42,7 +43,7 @@ impl Comparison {
     /// # Errors
     ///
     /// Also [`OtherTexts`](super::probe::OtherTexts).
-    pub(super) async fn digests_by_text(&self) -> Result<[Digest; 2]> {
+    pub(super) async fn digests_by_text(&self, report: &Report) -> Result<[Digest; 2]> {
         let keyers = self.keyers.each_ref().map(|keyer| {
             Arc::new(Keyer {
                 by_text: true,
@@ -56,7 +57,10 @@ impl Comparison {
         let target = async {
             match reading(TARGET).skim(Arc::clone(&probe)).await? {
                 Some(skimmed) => Ok(Target::Skimmed(skimmed)),
-                None => reading(TARGET).read(coarse(TARGET)).await.map(Target::Read),
+                None => {
+                    let read = reading(TARGET).read(coarse(TARGET)).await?;
+                    Ok(Target::Read(Box::new(read)))
+                }
             }
         };
         let (source, target) = tokio::try_join!(reading(SOURCE).read(coarse(SOURCE)), target)?;
@@ -64,6 +68,7 @@ impl Comparison {
         let source = source.digest.close();
         let target = match target {
             Target::Skimmed(skimmed) if texts == Some(skimmed.texts) => {
+                report.detail("the target has the texts of the source: it was not looked at");
                 let mut same = source.clone();
                 same.bytes = skimmed.bytes;
                 same
@@ -81,7 +86,7 @@ impl Comparison {
 /// How the target was read.
 enum Target {
     Skimmed(Skimmed),
-    Read(Coarse),
+    Read(Box<Coarse>),
 }
 
 impl Reading {

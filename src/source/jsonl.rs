@@ -146,7 +146,7 @@ impl RecordReader for JsonLines {
             line: self.mark.line + 1,
             within: None,
         };
-        if self.mark.line % LINES == 0 {
+        if self.mark.line.is_multiple_of(LINES) {
             self.raw = self.opened.blocks.raw_at(self.mark.offset);
         }
         self.declarations.none_declares();

@@ -14,6 +14,7 @@ mod refusals;
 mod repaired;
 #[cfg(unix)]
 mod replicas;
+mod texts;
 #[cfg(unix)]
 mod writers;
 
