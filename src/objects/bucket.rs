@@ -148,7 +148,7 @@ impl Bucket {
     }
 
     fn path(&self, name: &str) -> Path {
-        Path::from(format!("{}/{name}", self.address.path()))
+        path_of(&format!("{}/{name}", self.address.path()))
     }
 
     /// Reads an object; none if it does not exist.
@@ -219,7 +219,7 @@ impl Bucket {
     ///
     /// If they cannot be listed.
     pub fn list(&self, under: &str) -> Result<Vec<(String, u64)>> {
-        let prefix = Path::from(format!("{}/{under}", self.address.path()));
+        let prefix = self.path(under);
         let store = self.store.clone();
         let listed = wait(async move { store.list(Some(&prefix)).try_collect::<Vec<_>>().await });
         self.named(under, listed)
@@ -472,6 +472,11 @@ impl Bucket {
         }
         explained(verb, &shown, error)
     }
+}
+
+/// The path of an object with this name, as it is: letters beyond ASCII are encoded in a request, not in the name.
+fn path_of(name: &str) -> Path {
+    Path::parse(name).unwrap_or_else(|_| Path::from(name))
 }
 
 /// How calls that can be repeated are repeated.

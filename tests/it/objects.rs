@@ -6,6 +6,7 @@ mod columns;
 mod deleted;
 mod expired;
 mod groups;
+mod names;
 mod partitioned;
 mod rig;
 mod shards;
