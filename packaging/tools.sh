@@ -57,5 +57,5 @@ debian_package() {
 debian_tool() {
     command -v "$1" > /dev/null && return
     debian_package "$1"
-    install -D -t "$tools/debian/bin" "$(find "$work/debian/$1/usr" -path "*bin/$1")"
+    install -D -t "$tools/debian/bin" "$(find "$work/debian/$1/usr" -path "*bin/$1" -type f -print -quit)"
 }
