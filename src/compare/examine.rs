@@ -85,7 +85,13 @@ impl Visitor for Coarse {
         let left = keyer.left(&record, &mut self.buffer);
         match (&mut self.texts, left) {
             (Some(texts), Left::Content(text)) if record.is_text() => texts.add(text),
-            (texts, _) => *texts = None,
+            (None, _) => {}
+            (texts, _) => {
+                *texts = None;
+                if let (SOURCE, Some(probe)) = (self.side, &self.probe) {
+                    probe.ask_for_more_than_texts();
+                }
+            }
         }
         if let (Some(probe), Left::Content(text)) = (&self.probe, left) {
             probe.take(self.side, record.name, text)?;

@@ -15,7 +15,7 @@ use crate::content::key::{Named, Values, Writing, hash_of_key, name_and_write, n
 use crate::cosmos::epk::{hash_of_partition_key, key_text, no_value, partition_key};
 use crate::error::{usage, with_hint};
 use crate::feed::RecordForm;
-use crate::feed::page::{ItemRef, Page, elements};
+use crate::feed::page::{ItemRef, Page, SYSTEM_FIELDS, elements};
 use crate::render::change::KeyPath;
 use crate::replay::{Action, Defect, Interpreter, Meaning, SourceItem};
 use crate::source::Text;
@@ -186,8 +186,14 @@ impl Keyer {
     }
 
     /// Whether the same texts are the same content.
+    ///
+    /// A text has no system fields, so it does not say which document it is if a partition key is one of them.
     pub(super) fn can_compare_texts(&self) -> bool {
-        self.is_direct() && self.content.is_plain()
+        let begins_with_one = |path: &KeyPath| {
+            let first = path.first().map(String::as_str);
+            first.is_none_or(|first| SYSTEM_FIELDS.contains(&first))
+        };
+        self.is_direct() && self.content.is_plain() && !self.key_paths.iter().any(begins_with_one)
     }
 
     fn meaning(

@@ -34,6 +34,8 @@ impl std::error::Error for OtherTexts {}
 pub(super) struct Probe {
     pairs: Mutex<Pairs>,
     has_other_texts: AtomicBool,
+    /// Whether the texts of the source are not all that there is to say about it.
+    needs_more_than_texts: AtomicBool,
     one_of: AtomicU64,
 }
 
@@ -42,6 +44,7 @@ impl Default for Probe {
         Self {
             pairs: Mutex::default(),
             has_other_texts: AtomicBool::default(),
+            needs_more_than_texts: AtomicBool::default(),
             one_of: AtomicU64::new(ONE_OF),
         }
     }
@@ -78,6 +81,18 @@ impl Probe {
             return Err(OtherTexts);
         }
         Ok(())
+    }
+}
+
+impl Probe {
+    /// Notes that the texts of the source do not say all about it.
+    pub(super) fn ask_for_more_than_texts(&self) {
+        self.needs_more_than_texts.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that was noted: then the sum of the texts of the target is of no use.
+    pub(super) fn needs_more_than_texts(&self) -> bool {
+        self.needs_more_than_texts.load(Ordering::Relaxed)
     }
 }
 

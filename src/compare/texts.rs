@@ -119,7 +119,7 @@ impl Reading {
                     self.reads(RECORDS, before + record.raw_end)?;
                 }
                 let is_dear = skimmed.slow > documents / 4 || is_compressed(&record);
-                if documents.is_multiple_of(TRIAL) && is_dear {
+                if documents.is_multiple_of(TRIAL) && (is_dear || probe.needs_more_than_texts()) {
                     return Ok(None);
                 }
             }

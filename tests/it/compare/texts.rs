@@ -36,12 +36,17 @@ impl Sides {
     }
 
     fn command(&self) -> Command {
+        self.command_by("/pk")
+    }
+
+    /// The same with another partition key.
+    fn command_by(&self, partition_key: &str) -> Command {
         let [source, target] =
             ["source.jsonl", "target.jsonl"].map(|name| self.directory.path().join(name));
         write_lines(&source, &self.source);
         write_lines(&target, &self.target);
         let mut command = compare_files(&source, &target);
-        command.args(["--partition-key", "/pk", "-v"]);
+        command.args(["--partition-key", partition_key, "-v"]);
         command
     }
 
@@ -138,4 +143,23 @@ fn whether_it_is_a_document_is_not_taken_from_the_other_side() {
         let stderr = fail(command.args(["--partition-key", "/pk"]), 2).stderr;
         assert!(stderr.contains("nothing says which"), "{stderr}");
     }
+}
+
+/// A text has no system fields, so it does not say which document it is.
+#[test]
+fn a_partition_key_that_is_a_system_field_is_not_left_out() {
+    let mut sides = Sides::new();
+    let of_all = |kind: &str| {
+        (0..DOCUMENTS)
+            .map(|number| format!("{kind} {number}"))
+            .collect()
+    };
+    let all: Vec<Vec<String>> = ["extra", "missing"].map(of_all).into();
+    let mut all = all.concat();
+    all.sort_unstable();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    assert_found(&mut sides.command_by("/_etag"), &all);
+    sides.target.clone_from(&sides.source);
+    sides.target.reverse();
+    assert_found(&mut sides.command_by("/_etag"), &[]);
 }
