@@ -214,12 +214,18 @@ impl RangeWriter {
     }
 }
 
+/// Ranges whose uploads are ended at a time. A store that does not answer then holds up neither commits nor claims.
+static ENDINGS: Semaphore = Semaphore::const_new(4);
+
 /// Ends a sink, and the uploads that it has begun since the last commit: nobody else knows of them.
 fn give_up(sink: &SharedSink, ledger: Box<Ledger>) {
     let ended = sink.end();
     tokio::spawn(async move {
         ended.await;
-        tokio::task::spawn_blocking(move || ledger.abort_uncommitted());
+        let turn = ENDINGS.acquire().await;
+        let aborting = tokio::task::spawn_blocking(move || ledger.abort_uncommitted());
+        aborting.await.ok();
+        drop(turn);
     });
 }
 

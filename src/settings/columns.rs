@@ -108,6 +108,8 @@ impl Compared {
             "" => None,
             name => objects::read(&parent, name).with_context(cannot)?,
         };
+        // Where folders are real, one is an object without bytes.
+        let found = found.filter(|text| !text.is_empty());
         let text = match found {
             Some(text) if text.starts_with(STATE_BEGINNING) => text,
             Some(text) => {

@@ -29,6 +29,7 @@ impl Given {
                 }
                 // It is as without it.
                 "extra" if text == "keep" => continue,
+                "raw-output" if text == "false" => continue,
                 _ => text,
             };
             shaping.insert(row.name.to_owned(), told_apart);

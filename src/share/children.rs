@@ -104,6 +104,8 @@ pub(super) fn leave_out_children(leases: &mut Vec<Lease>, partitions: &[Physical
 
 /// The ids of leases whose range another one has too, of which one stays: a crash between the creation of a lease and the
 /// deletion of the one that it replaces leaves both. That of a partition goes, and otherwise the one with the greatest id.
+/// Two of one id, which partition keys of the container of leases tell apart, both stay: an id does not say which of them is
+/// meant.
 pub(super) fn doubles(leases: &[Lease], partitions: &[PhysicalPartition]) -> HashSet<String> {
     let mut all: Vec<(FeedRange, bool, &str)> = leases
         .iter()
@@ -118,7 +120,9 @@ pub(super) fn doubles(leases: &[Lease], partitions: &[PhysicalPartition]) -> Has
         (bounds, *goes, (*id).to_owned())
     };
     all.sort_by_cached_key(key);
-    let pairs = all.windows(2).filter(|pair| pair[0].0 == pair[1].0);
+    let pairs = all
+        .windows(2)
+        .filter(|pair| pair[0].0 == pair[1].0 && pair[0].2 != pair[1].2);
     pairs.map(|pair| pair[1].2.to_owned()).collect()
 }
 
@@ -186,6 +190,8 @@ mod tests {
             ["a..0", "a..4"]
         );
         assert_eq!(double(&[lease(0, "4", "", "55"), parent()]), ["a..4"]);
+        // Documents of one id in two logical partitions.
+        assert_eq!(double(&[parent(), parent()]), [] as [String; 0]);
         // That of a merged partition, and the one that it becomes.
         assert_eq!(left(vec![lease(1, "-55", "", "55"), parent()]), ["0"]);
         assert_eq!(left(vec![lease(1, "-55", "", "55"), other()]), ["-55", "1"]);

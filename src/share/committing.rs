@@ -164,6 +164,9 @@ impl Instance<'_> {
             let Some(files) = &mut holding.files else {
                 continue;
             };
+            if !matches!(holding.phase, Phase::Claiming) {
+                files.claim_at = None;
+            }
             if files.claim_at.is_none_or(|at| at > now) {
                 continue;
             }

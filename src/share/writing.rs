@@ -216,6 +216,7 @@ impl Instance<'_> {
         if !matches!(holding.phase, Phase::Claiming | Phase::Reading) {
             return;
         }
+        self.unclaimed.remove(&id);
         holding.stop.cancel();
         holding.phase = Phase::Doubled;
         holding.waits_for = Some(0);

@@ -136,6 +136,9 @@ pub(super) struct Claiming {
 /// How old the object becomes while a process runs: rules that delete objects go by their age.
 const OLDEST: time::Duration = time::Duration::DAY;
 
+/// When that is tried again which a store did not do.
+const AGAIN: time::Duration = time::Duration::HOUR;
+
 impl Claiming {
     /// The claim of an export whose state is there.
     pub(super) fn of(own: StateElsewhere) -> Self {
@@ -153,15 +156,17 @@ impl Claiming {
         if clock::now() - *written < OLDEST {
             return;
         }
-        *written = clock::now();
+        // If it cannot be written, it is tried again after an hour.
+        *written = clock::now() - OLDEST + AGAIN;
         drop(written);
         let Ok(Some((own, version))) = PlaceClaim::read(bucket) else {
             return;
         };
         if own.claim == process
             && let Ok(text) = own.text()
+            && let Ok(PutOutcome::Done(_)) = bucket.put(STEP, CLAIM, text, Some(&version))
         {
-            bucket.put(STEP, CLAIM, text, Some(&version)).ok();
+            *self.written.lock().unwrap_or_else(PoisonError::into_inner) = clock::now();
         }
     }
 
@@ -275,6 +280,7 @@ fn write(
     may_replace: impl Fn(&PlaceClaim) -> bool,
 ) -> Result<()> {
     let text = claim.text()?;
+    let was_there = there.is_some();
     let mut there = there;
     let mut last = None;
     let mut backoff = Backoff::default();
@@ -301,6 +307,8 @@ fn write(
         }
         match PlaceClaim::read_any(bucket) {
             Ok(Some((found, _))) if found == *claim => return Ok(()),
+            // It was deleted meanwhile, and nobody knows what came then.
+            Ok(None) if was_there => return Err(is_gone(bucket)),
             Ok(found) => there = found,
             Err(error) => last = Some(error),
         }
