@@ -1,7 +1,7 @@
 //! The keyed hashes of a comparison. Their keys are random and never leave the process, so nobody can write
 //! documents whose hashes collide.
 //!
-//! A content is hashed in [parts](super::parts), which is fast, and what that leaves of it by SipHash.
+//! A content is hashed in parts (`parts.rs`), which is fast, and what that leaves of it by SipHash.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
