@@ -8,15 +8,18 @@ use crate::store_scene::StoreScene;
 
 const OBJECT: &str = "az://lake/columns/orders.txt";
 
+/// A command against the container, which reaches the store, in the directory of the scene.
+fn reach(scene: &StoreScene, arguments: &[&str]) -> Command {
+    let mut command = against(&scene.gateway);
+    scene.reach(&mut command).args(arguments);
+    command.current_dir(scene.disk.path());
+    command
+}
+
 #[test]
 fn columns_are_written_to_an_object_or_a_file_and_read_from_there() {
     let scene = StoreScene::new(2, 40);
-    let reach = |arguments: &[&str]| -> Command {
-        let mut command = against(&scene.gateway);
-        scene.reach(&mut command).args(arguments);
-        command.current_dir(scene.disk.path());
-        command
-    };
+    let reach = |arguments: &[&str]| reach(&scene, arguments);
     let printed = succeed(&mut reach(&["schema"])).stdout;
     for place in [OBJECT, "orders.txt"] {
         let written = succeed(&mut reach(&["schema", "-o", place]));
@@ -57,12 +60,7 @@ fn columns_are_written_to_an_object_or_a_file_and_read_from_there() {
 #[test]
 fn documents_are_compared_with_the_columns_of_an_export_in_a_store_as_with_those_of_a_directory() {
     let scene = StoreScene::new(2, 40);
-    let reach = |arguments: &[&str]| -> Command {
-        let mut command = against(&scene.gateway);
-        scene.reach(&mut command).args(arguments);
-        command.current_dir(scene.disk.path());
-        command
-    };
+    let reach = |arguments: &[&str]| reach(&scene, arguments);
     let (place, elsewhere) = ("az://lake/tables/orders/", "az://lake/states/orders.json");
     for output in [
         &["out/"][..],
