@@ -67,7 +67,7 @@ impl LetterSeries {
 }
 
 /// Makes the object that an earlier start has not committed say nothing, if this one keeps its letters elsewhere, or none.
-/// Whoever may not do that any more is told which it is.
+/// If that is no longer allowed, a warning names the object.
 pub(super) fn close_elsewhere(known: &LetterSeries, report: &Report) {
     let place = Address::parse(&known.place).and_then(Result::ok);
     let closed = match &place {

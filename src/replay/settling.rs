@@ -13,7 +13,7 @@ use super::watermark::Watermark;
 
 /// How many changes are done.
 pub(super) struct Settling {
-    told: watch::Sender<u64>,
+    reported: watch::Sender<u64>,
     /// Whether letters are to be written to a store, which is done from time to time.
     pub(super) is_due: bool,
     writing: Option<Writing>,
@@ -27,9 +27,9 @@ struct Writing {
 }
 
 impl Settling {
-    pub(super) fn new(told: watch::Sender<u64>) -> Self {
+    pub(super) fn new(reported: watch::Sender<u64>) -> Self {
         Self {
-            told,
+            reported,
             is_due: true,
             writing: None,
         }
@@ -49,7 +49,7 @@ impl Settling {
             return Ok(());
         }
         let done = watermark.done_through();
-        if *self.told.borrow() == done {
+        if *self.reported.borrow() == done {
             return Ok(());
         }
         let has_letters = watermark.has_letters();
@@ -65,7 +65,7 @@ impl Settling {
             return Ok(());
         }
         letters.sync()?;
-        self.told.send_replace(done);
+        self.reported.send_replace(done);
         Ok(())
     }
 
@@ -88,7 +88,7 @@ impl Settling {
         let (done, written) = (writing.done, (&mut writing.task).await);
         self.writing = None;
         written.context("a task ended unexpectedly")??;
-        self.told.send_replace(done);
+        self.reported.send_replace(done);
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use super::table;
 use crate::state::group_place::Shaping;
 
 impl Given {
-    /// Those that were given, with what tells their values apart.
+    /// Those that were given, with a text that differs whenever their values do.
     pub(crate) fn shaping(&self) -> Shaping {
         let rows: [&Row; 6] = [
             &table::COLOR.row,
@@ -21,7 +21,7 @@ impl Given {
             let Some((text, _)) = self.text(row) else {
                 continue;
             };
-            let told_apart = match row.name {
+            let shown = match row.name {
                 "jq" => checksum(&text),
                 "fields" => {
                     let fields = text.split(',').map(str::trim);
@@ -32,13 +32,13 @@ impl Given {
                 "raw-output" if text == "false" => continue,
                 _ => text,
             };
-            shaping.insert(row.name.to_owned(), told_apart);
+            shaping.insert(row.name.to_owned(), shown);
         }
         shaping
     }
 }
 
-/// What tells programs apart.
+/// A checksum, which differs where programs do.
 fn checksum(program: &str) -> String {
     format!(
         "({} bytes, crc32c {:08x})",

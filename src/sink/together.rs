@@ -290,7 +290,7 @@ impl Shared {
         }
     }
 
-    /// Does what is first in the queue. A thread goes on with another sink then.
+    /// Does what is first in the queue. A thread continues with another sink then.
     fn take_turn(self: &Arc<Self>) {
         let (writer, command) = {
             let mut desk = locked(&self.desk);
@@ -371,27 +371,27 @@ impl Shared {
             std::mem::take(&mut desk.gone)
         };
         self.forget();
-        for told in gone {
-            told.send(()).ok();
+        for sender in gone {
+            sender.send(()).ok();
         }
         None
     }
 
     /// Drops what was queued. Tells when the writer is gone.
     fn end(&self) -> oneshot::Receiver<()> {
-        let (told, gone) = oneshot::channel();
+        let (sender, gone) = oneshot::channel();
         let mut desk = locked(&self.desk);
         desk.is_over = true;
         desk.commands.clear();
         let writer = desk.writer.take();
         if desk.is_held {
-            desk.gone.push(told);
+            desk.gone.push(sender);
             return gone;
         }
         drop(desk);
         drop(writer);
         self.forget();
-        told.send(()).ok();
+        sender.send(()).ok();
         gone
     }
 

@@ -406,7 +406,7 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// Others may go on with the buffers.
+    /// Others may use the buffers.
     fn drop(&mut self) {
         for series in self.series.values_mut() {
             series.discard();

@@ -15,7 +15,7 @@ use crate::feed::page::first_line;
 /// The longest line that is read, in bytes.
 const MAX_LINE: u64 = MAX_VALUE as u64;
 
-/// After so many lines that are not kept it is found out anew how much was read before decompression.
+/// After so many lines that are not kept it is found out again how much was read before decompression.
 const LINES: u64 = 64;
 
 /// Reads lines, and skips empty ones.

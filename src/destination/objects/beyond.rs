@@ -118,7 +118,7 @@ impl Objects {
         Ok(Some(is_orphaned(&place, there, &marks)))
     }
 
-    /// What to do about two exports of which neither may go on: which object is in the way of which.
+    /// What to do about two exports of which neither may continue: which object is in the way.
     fn way_out(&self, other: &str) -> String {
         let address = self.bucket.address();
         let (other, own) = (self.display_of(other), self.display_of(&self.own_mark()));
@@ -126,10 +126,10 @@ impl Objects {
             (Some(_), _) => "this one has published nothing: export to another path".to_owned(),
             (None, Some(_)) => format!(
                 "nothing of this range is published: if that export has ended, and has published nothing, delete `{other}`, and \
-                 the group goes on; otherwise end its instances, give the group another place, and delete `{own}`"
+                 the group continues; otherwise end its instances, give the group another place, and delete `{own}`"
             ),
             (None, None) => format!(
-                "this one has published nothing: export to another path, and delete `{own}`, so that the other one can go on"
+                "this one has published nothing: export to another path, and delete `{own}`, so that the other one can continue"
             ),
         }
     }

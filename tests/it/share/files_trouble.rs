@@ -372,7 +372,7 @@ fn an_export_and_a_group_at_the_same_moment_lose_nothing_and_say_what_is_in_the_
     alone.signal(Signal::SIGCONT);
     let ended = alone.end();
     assert_ne!(ended.code, Some(0), "{}", ended.stderr);
-    let way_out = format!("and delete `az://lake/{state}`, so that the other one can go on");
+    let way_out = format!("and delete `az://lake/{state}`, so that the other one can continue");
     assert!(ended.stderr.contains(&way_out), "{}", ended.stderr);
     // Whoever does not, is told by the group, which goes on as soon as the object is gone.
     let b = scene.start("b");
