@@ -11,8 +11,6 @@ mod search;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use search::Explored;
-
 /// A position in the feed, and the change there.
 pub type Lsn = u8;
 

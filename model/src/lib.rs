@@ -5,9 +5,10 @@
 //! hold. Each of the [`rules`] can be switched off; the tests show that the checker then finds a violation.
 //!
 //! [`leases`] is a second model, of owners that change, and [`copies`] a third, of states that are not where the objects are:
-//! their commits are single steps.
+//! their commits are single steps. [`explored`] is what a search of any of them finds.
 
 pub mod copies;
+pub mod explored;
 pub mod leases;
 pub mod process;
 pub mod rules;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use stateright::{Model, Property};
 
+use crate::explored::{Explored, explore};
 use crate::process::{Decision, Manner, Phase, Process};
 use crate::rules::Defect;
 use crate::store::{Kind, Lsn, Name, Request, Store, Upload};
@@ -135,20 +136,9 @@ impl Bounds {
     }
 
     /// Explores everything, or up to the first violation of what must hold.
-    pub fn explore(self, threads: usize) -> Explored {
+    pub fn explore(self, threads: usize) -> Explored<Action> {
         let expected = self.expected();
-        let wanted = HasDiscoveries::AnyOf(expected.iter().copied().collect());
-        let checker = self.checker().threads(threads).finish_when(wanted);
-        let checker = checker.spawn_bfs().join();
-        let found = checker.discoveries();
-        let violation = found.iter().find(|(name, _)| expected.contains(name));
-        Explored {
-            states: checker.unique_state_count(),
-            steps: checker.max_depth(),
-            ends: found.contains_key(ENDS),
-            comes_back: found.contains_key(GONE),
-            violation: violation.map(|(name, path)| (*name, path.clone().into_actions())),
-        }
+        explore(self, threads, &expected, ENDS, Some(GONE))
     }
 
     fn manner(&self) -> Manner {
@@ -158,21 +148,6 @@ impl Bounds {
             expires: self.expires > 0,
         }
     }
-}
-
-/// What an exploration found.
-#[derive(Clone, Debug)]
-pub struct Explored {
-    /// Different states.
-    pub states: usize,
-    /// The length of the longest way.
-    pub steps: usize,
-    /// Whether an export came to its end.
-    pub ends: bool,
-    /// Whether an object came back after a consumer had taken it away.
-    pub comes_back: bool,
-    /// A property that does not hold, and the shortest way to see that.
-    pub violation: Option<(&'static str, Vec<Action>)>,
 }
 
 /// A verification beside the processes.

@@ -1,8 +1,9 @@
 //! What can happen next, what must hold, and the search of all of it.
 
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use stateright::{Model, Property};
 
 use super::{Action, Bounds, IDLE, Phase, Process, World};
+use crate::explored::{Explored, explore};
 
 pub const ONCE: &str = "every change is listed at most once";
 pub const WHOLE: &str = "what the position of a state has passed is listed, or sealed by it";
@@ -24,30 +25,10 @@ impl Bounds {
     }
 
     /// Explores everything, or up to the first violation of what must hold.
-    pub fn explore(self, threads: usize) -> Explored {
+    pub fn explore(self, threads: usize) -> Explored<Action> {
         let expected = [ONCE, WHOLE, THERE, KNOWN, NEVER_STUCK, OWN];
-        let wanted = HasDiscoveries::AnyOf(expected.into_iter().collect());
-        let checker = self.checker().threads(threads).finish_when(wanted);
-        let checker = checker.spawn_bfs().join();
-        let found = checker.discoveries();
-        let violation = found.iter().find(|(name, _)| expected.contains(name));
-        Explored {
-            states: checker.unique_state_count(),
-            ends: found.contains_key(ENDS),
-            violation: violation.map(|(name, path)| (*name, path.clone().into_actions())),
-        }
+        explore(self, threads, &expected, ENDS, None)
     }
-}
-
-/// What an exploration found.
-#[derive(Clone, Debug)]
-pub struct Explored {
-    /// Different states.
-    pub states: usize,
-    /// Whether all changes can be listed, after a copy.
-    pub ends: bool,
-    /// A property that does not hold, and the shortest way to see that.
-    pub violation: Option<(&'static str, Vec<Action>)>,
 }
 
 impl Model for Bounds {

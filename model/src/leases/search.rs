@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use stateright::{Model, Property};
 
 use super::Range::Whole;
 use super::{Action, Bounds, Defect, FOREIGN, Foreign, IDLE, Instance, Lease, Phase, World};
+use crate::explored::{Explored, explore};
 
 pub const ONCE: &str = "every change is in the place at most once";
 pub const EXPLAINED: &str = "what a position has passed is in the place, or named";
@@ -27,30 +28,10 @@ impl Bounds {
     }
 
     /// Explores everything, or up to the first violation of what must hold.
-    pub fn explore(self, threads: usize) -> Explored {
+    pub fn explore(self, threads: usize) -> Explored<Action> {
         let expected = [ONCE, EXPLAINED, TRUE, READ];
-        let wanted = HasDiscoveries::AnyOf(expected.into_iter().collect());
-        let checker = self.checker().threads(threads).finish_when(wanted);
-        let checker = checker.spawn_bfs().join();
-        let found = checker.discoveries();
-        let violation = found.iter().find(|(name, _)| expected.contains(name));
-        Explored {
-            states: checker.unique_state_count(),
-            ends: found.contains_key(ENDS),
-            violation: violation.map(|(name, path)| (*name, path.clone().into_actions())),
-        }
+        explore(self, threads, &expected, ENDS, None)
     }
-}
-
-/// What an exploration found.
-#[derive(Clone, Debug)]
-pub struct Explored {
-    /// Different states.
-    pub states: usize,
-    /// Whether all changes can be written.
-    pub ends: bool,
-    /// A property that does not hold, and the shortest way to see that.
-    pub violation: Option<(&'static str, Vec<Action>)>,
 }
 
 impl Model for Bounds {
